@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// Where a coroutine keeps what it returned, until somebody takes it.
+#pragma once
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace weft::detail {
+
+// A raw place for one Value inside the promise. Whether it is filled is known outside (promise_base::outcome), so that nothing is
+// stored or tested twice. A coroutine frame is aligned as operator new aligns (16 bytes), and the promise must start at the same place
+// in every frame (promise.hpp says why): a value that wants more lives on the heap.
+template <class Value>
+class value_storage {
+    static constexpr bool boxed = alignof(Value) > __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+    using held = std::conditional_t<boxed, std::unique_ptr<Value>, Value>;
+
+public:
+    static constexpr bool trivial = std::is_trivially_destructible_v<held>;
+
+    value_storage() noexcept {}
+    ~value_storage() {}
+    value_storage(value_storage const&) = delete;
+    value_storage& operator=(value_storage const&) = delete;
+
+    template <class... Args>
+    void construct(Args&&... args) {
+        if constexpr (boxed)
+            std::construct_at(std::addressof(held_), std::make_unique<Value>(std::forward<Args>(args)...));
+        else
+            std::construct_at(std::addressof(held_), std::forward<Args>(args)...);
+    }
+
+    void destroy() noexcept { std::destroy_at(std::addressof(held_)); }
+
+    [[nodiscard]] Value& get() noexcept {
+        if constexpr (boxed)
+            return *held_;
+        else
+            return held_;
+    }
+
+    [[nodiscard]] Value&& take() noexcept { return std::move(get()); }
+
+private:
+    union {
+        held held_;
+    };
+};
+
+// A reference is kept as a pointer; taking it gives the same reference again.
+template <class Value>
+class value_storage<Value&> {
+public:
+    static constexpr bool trivial = true;
+
+    void construct(Value& value) noexcept { pointer_ = std::addressof(value); }
+    void destroy() noexcept {}
+    [[nodiscard]] Value& get() noexcept { return *pointer_; }
+    [[nodiscard]] Value& take() noexcept { return *pointer_; }
+
+private:
+    Value* pointer_;
+};
+
+}  // namespace weft::detail

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// What a sleeping task leaves in the timer wheel: a list node that lives in the awaiter, hence in the task's frame, so that arming
+// a timer allocates nothing.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+namespace weft::detail {
+
+struct timer_entry {
+    // The value of `slot` of an entry that no wheel holds.
+    static constexpr std::uint16_t in_no_wheel = std::numeric_limits<std::uint16_t>::max();
+
+    timer_entry() = default;
+    // Its neighbours know it by its address.
+    timer_entry(const timer_entry&) = delete;
+    timer_entry& operator=(const timer_entry&) = delete;
+
+    // Set by whoever arms the timer, and left alone while a wheel holds the entry.
+    std::int64_t deadline = 0;       // nanoseconds since the steady clock's epoch; int64's maximum is "for ever"
+    std::coroutine_handle<> waiter;  // whom to wake; the wheel never looks at it
+    std::uint16_t stripe = 0;        // which of the timer driver's wheels holds the entry; only the driver reads and writes it
+
+    // The wheel's own.
+    std::uint16_t slot = in_no_wheel;
+    timer_entry* prev = nullptr;  // means nothing once the entry is in a timer_list
+    timer_entry* next = nullptr;
+};
+
+// A frame may be freed without a thought about the entry in it, once no wheel holds that.
+static_assert(std::is_trivially_destructible_v<timer_entry>);
+
+}  // namespace weft::detail

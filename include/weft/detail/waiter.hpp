@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// How a coroutine waits for the end of a spawned task, and what a handle asks of the compiled core.
+#pragma once
+
+#include <coroutine>
+#include <source_location>
+
+#include <weft/detail/promise.hpp>
+
+namespace weft::detail {
+
+// One coroutine that waits for a task's end; stands in its awaiter, so waiting allocates nothing.
+struct waiter {
+    waiter* next = nullptr;
+    promise_base* waiting = nullptr;
+};
+
+// In promise_base::waiters once the task has ended: nobody can be added any more.
+inline constinit waiter ended_mark{};
+
+// acquire. Pairs with: the exchange in `complete` (lib/spawn.cpp). Makes visible: outcome and value. If weaker: a reader that sees the
+// end might read a value that is not there yet.
+inline bool has_ended(promise_base const& task) noexcept {
+    return task.waiters.load(std::memory_order_acquire) == &ended_mark;
+}
+
+// Makes an unstarted coroutine a task of the current runtime, with two references, and schedules it.
+// Throws no_current_runtime, runtime_closed, std::bad_alloc; the coroutine is then untouched.
+WEFT_API WEFT_NOIPA void spawn_on_current_runtime(promise_base& unstarted, std::source_location where);
+
+// Suspends `waiting` until `task` has ended; returns what runs next, which is `waiting` itself if the end has come meanwhile.
+// Throws invalid_state where a task waits for itself.
+WEFT_API WEFT_NOIPA std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_base& waiting);
+
+// Somebody has seen the exception: it is not reported as unhandled.
+WEFT_API WEFT_NOINLINE void mark_retrieved(promise_base& failed) noexcept;
+
+// Drops one reference; the last one reports an exception that nobody has seen, and frees the frame.
+WEFT_API WEFT_NOINLINE void drop_reference(promise_base& task) noexcept;
+
+}  // namespace weft::detail

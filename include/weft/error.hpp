@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// The errors weft throws. A wrong argument is a std::invalid_argument; misuse of the library is one of these, and its message says
+// what to do instead.
+#pragma once
+
+#include <stdexcept>
+
+#include <weft/detail/config.hpp>
+
+namespace weft {
+
+// Base of all of them.
+class WEFT_API error : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+    ~error() override;
+};
+
+// A call that needs the runtime of the running task (spawn, worker_index, ...) was made outside every worker thread.
+class WEFT_API no_current_runtime : public error {
+public:
+    using error::error;
+    ~no_current_runtime() override;
+};
+
+// run() was called on a worker thread, where waiting for its end would block the worker.
+class WEFT_API nested_run : public error {
+public:
+    using error::error;
+    ~nested_run() override;
+};
+
+// The object is in no state for the call: a result that is not there yet, a task or handle that was moved from or already awaited.
+class WEFT_API invalid_state : public error {
+public:
+    using error::error;
+    ~invalid_state() override;
+};
+
+// The runtime takes no new tasks: it is being destroyed, or it was started before fork() and this is the child process.
+class WEFT_API runtime_closed : public error {
+public:
+    using error::error;
+    ~runtime_closed() override;
+};
+
+namespace detail {
+
+// The library's own checks. Out of line, so that a template that checks costs one compare and one call.
+[[noreturn]] WEFT_API WEFT_NOINLINE void throw_empty_task();
+[[noreturn]] WEFT_API WEFT_NOINLINE void throw_reused_task();
+[[noreturn]] WEFT_API WEFT_NOINLINE void throw_empty_handle();
+[[noreturn]] WEFT_API WEFT_NOINLINE void throw_not_done();
+[[noreturn]] WEFT_API WEFT_NOINLINE void throw_not_a_number();
+
+}  // namespace detail
+}  // namespace weft

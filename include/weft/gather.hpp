@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+// gather: run several awaitables at once and have all of their results.
+#pragma once
+
+#include <array>
+#include <coroutine>
+#include <functional>
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <weft/concepts.hpp>
+#include <weft/detail/join.hpp>
+#include <weft/result.hpp>
+#include <weft/spawn.hpp>
+#include <weft/task.hpp>
+
+namespace weft {
+
+// gather(return_exceptions, ...): failures come back as values.
+struct return_exceptions_t {
+    explicit return_exceptions_t() = default;
+};
+inline constexpr return_exceptions_t return_exceptions{};
+
+namespace detail {
+
+// A gather's children are tasks. What is none is awaited by one.
+template <class Awaitable>
+task<await_result_t<Awaitable>> await_in_task(Awaitable awaitable) {
+    co_return co_await std::forward<Awaitable>(awaitable);
+}
+template <class Value>
+task<Value> await_in_task_copying(join_handle<Value> const* handle) {
+    co_return co_await *handle;
+}
+
+template <class Value>
+task<Value>&& as_task(task<Value>&& child) noexcept {
+    return std::move(child);
+}
+template <class Value>
+task<Value> as_task(join_handle<Value>&& handle) {
+    return await_in_task<join_handle<Value>>(std::move(handle));
+}
+template <class Value>
+task<Value> as_task(join_handle<Value> const& handle) {
+    static_assert(std::is_void_v<Value> || std::is_copy_constructible_v<Value> || std::is_reference_v<Value>,
+                  "weft::gather of a named join_handle copies its value; std::move the handle in to have a move-only one");
+    return await_in_task_copying(&handle);
+}
+template <awaitable Awaitable>
+    requires(!is_task<std::remove_cvref_t<Awaitable>>::value && !is_join_handle<std::remove_cvref_t<Awaitable>>::value)
+auto as_task(Awaitable&& other) {
+    return await_in_task<std::remove_cvref_t<Awaitable>>(std::forward<Awaitable>(other));
+}
+
+template <class Awaitable>
+using child_value_t = typename std::remove_cvref_t<decltype(as_task(std::declval<Awaitable>()))>::value_type;
+
+// What one child contributes: monostate for void, a result<Value> under return_exceptions.
+template <bool ReturnExceptions, class Value>
+using element_t =
+    std::conditional_t<ReturnExceptions, result<Value>, std::conditional_t<std::is_void_v<Value>, std::monostate, Value>>;
+
+template <bool ReturnExceptions, class Value>
+element_t<ReturnExceptions, Value> take_element(std::coroutine_handle<> frame) {
+    auto& child = std::coroutine_handle<promise<Value>>::from_address(frame.address()).promise();
+    if constexpr (ReturnExceptions) {
+        if (child.outcome == outcome::exception) return child.exception;
+        if constexpr (std::is_void_v<Value>)
+            return {};
+        else
+            return child.storage.take();
+    } else if constexpr (std::is_void_v<Value>) {
+        return {};
+    } else {
+        return child.storage.take();
+    }
+}
+
+// Owns the children's frames and runs the join. `Frames` is an array or a vector of their handles.
+template <class Frames>
+class gather_children {
+public:
+    using weft_native_awaitable = void;
+
+    bool await_ready() const noexcept { return frames_.size() == 0; }
+
+    template <class Promise>
+    WEFT_NOINLINE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) {
+        static_assert(std::derived_from<Promise, promise_base>,
+                      "weft::gather can be awaited only in a weft::task; from other code use weft::run or weft::runtime::submit");
+        std::construct_at(&join_, static_cast<std::uint32_t>(frames_.size()));
+        join_.parent = awaiting;
+        return fork(join_, awaiting.promise(), frames_.data(), frames_.size());
+    }
+
+protected:
+    explicit gather_children(Frames frames) noexcept : frames_(std::move(frames)) {}
+    // Movable until it is awaited, so that a gather can be an argument of another one.
+    gather_children(gather_children&& other) noexcept : frames_(std::exchange(other.frames_, Frames{})) {}
+    ~gather_children() {
+        for (std::coroutine_handle<> const frame : frames_)
+            if (frame) frame.destroy();
+    }
+
+    // After all have ended. relaxed: the end of every child happens before this (the join's acquire).
+    void rethrow_if_failed() const {
+        if (frames_.size() != 0 && join_.first_failed.load(std::memory_order_relaxed)) [[unlikely]]
+            rethrow_first(join_);
+    }
+
+    Frames frames_;
+
+private:
+    union {
+        join join_;  // from await_suspend on
+    };
+};
+
+template <bool ReturnExceptions, class... Values>
+class [[nodiscard("co_await the gather: until then its tasks do not start")]] gather_tuple
+    : public gather_children<std::array<std::coroutine_handle<>, sizeof...(Values)>> {
+    using frames = std::array<std::coroutine_handle<>, sizeof...(Values)>;
+
+public:
+    explicit gather_tuple(task<Values>&&... children) : gather_children<frames>(frames{children.unstarted()...}) {
+        (children.release(), ...);
+    }
+
+    auto await_resume() { return collect(std::index_sequence_for<Values...>{}); }
+
+private:
+    template <std::size_t... Index>
+    auto collect(std::index_sequence<Index...>) {
+        if constexpr (!ReturnExceptions) this->rethrow_if_failed();
+        if constexpr (ReturnExceptions || sizeof...(Values) == 0 || !(std::is_void_v<Values> && ...))
+            return std::tuple<element_t<ReturnExceptions, Values>...>(take_element<ReturnExceptions, Values>(this->frames_[Index])...);
+    }
+};
+
+template <bool ReturnExceptions, class Value>
+class [[nodiscard("co_await the gather: until then its tasks do not start")]] gather_vector
+    : public gather_children<std::vector<std::coroutine_handle<>>> {
+public:
+    explicit gather_vector(std::vector<task<Value>>&& children) : gather_children(frames_of(children)) {
+        for (auto& child : children) child.release();
+        children.clear();
+    }
+
+    auto await_resume() {
+        if constexpr (!ReturnExceptions) rethrow_if_failed();
+        if constexpr (ReturnExceptions || !std::is_void_v<Value>) {
+            using element = element_t<ReturnExceptions, Value>;
+            std::vector<std::conditional_t<std::is_reference_v<element>, std::reference_wrapper<std::remove_reference_t<element>>, element>>
+                results;
+            results.reserve(frames_.size());
+            for (std::coroutine_handle<> const frame : frames_) results.push_back(take_element<ReturnExceptions, Value>(frame));
+            return results;
+        }
+    }
+
+private:
+    static std::vector<std::coroutine_handle<>> frames_of(std::vector<task<Value>> const& children) {
+        std::vector<std::coroutine_handle<>> frames;
+        frames.reserve(children.size());
+        for (auto const& child : children) frames.push_back(child.unstarted());
+        return frames;
+    }
+};
+
+template <bool ReturnExceptions, class... Awaitables>
+auto gather_arguments(Awaitables&&... awaitables) {
+    return gather_tuple<ReturnExceptions, child_value_t<Awaitables>...>(as_task(std::forward<Awaitables>(awaitables))...);
+}
+
+template <bool ReturnExceptions, class Awaitable, class Elements>
+auto gather_elements(Elements&& elements) {
+    using value = child_value_t<Awaitable>;
+    if constexpr (std::is_same_v<Awaitable, task<value>>) {
+        return gather_vector<ReturnExceptions, value>(std::move(elements));
+    } else {
+        std::vector<task<value>> children;
+        children.reserve(elements.size());
+        for (auto& element : elements) children.push_back(as_task(static_cast<Awaitable&&>(element)));
+        return gather_vector<ReturnExceptions, value>(std::move(children));
+    }
+}
+
+}  // namespace detail
+
+// Runs all of them at once; idle workers steal what this one has not started yet. Takes tasks and join_handles, mixed (a named handle
+// gives a copy of its value), and any other awaitable, for example sleep.
+//   Result:        a std::tuple in argument order, std::monostate where an awaitable gives void, nothing at all if all of them do. A
+//                  vector gives a std::vector (nothing for void, std::reference_wrapper for references). Empty: an empty result at once.
+//   Resumes on:    the worker on which the last child ended.
+//   Cancellation:  a cancellation point; the children inherit the cancellation of the task.
+//   Throws:        after all children have ended, the exception that came first in time; siblings are not cancelled by it. The other
+//                  exceptions are dropped. invalid_state for an empty task or handle; std::bad_alloc with nothing started.
+//   Must outlive:  named handles and what the tasks refer to, until the await has resumed. No child outlives the gather.
+template <awaitable... Awaitables>
+auto gather(Awaitables&&... awaitables) {
+    return detail::gather_arguments<false>(std::forward<Awaitables>(awaitables)...);
+}
+
+template <awaitable Awaitable>
+auto gather(std::vector<Awaitable> awaitables) {
+    return detail::gather_elements<false, Awaitable>(std::move(awaitables));
+}
+
+// Named handles in a named vector: their values are copied.
+template <class Value>
+auto gather(std::vector<join_handle<Value>>& handles) {
+    return detail::gather_elements<false, join_handle<Value> const&>(handles);
+}
+
+// The same, but never throws a child's exception: each child gives a result<T>.
+template <awaitable... Awaitables>
+auto gather(return_exceptions_t, Awaitables&&... awaitables) {
+    return detail::gather_arguments<true>(std::forward<Awaitables>(awaitables)...);
+}
+
+template <awaitable Awaitable>
+auto gather(return_exceptions_t, std::vector<Awaitable> awaitables) {
+    return detail::gather_elements<true, Awaitable>(std::move(awaitables));
+}
+
+template <class Value>
+auto gather(return_exceptions_t, std::vector<join_handle<Value>>& handles) {
+    return detail::gather_elements<true, join_handle<Value> const&>(handles);
+}
+
+}  // namespace weft

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// What a runtime can be told at its start.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <source_location>
+#include <string>
+
+#include <weft/detail/config.hpp>
+
+namespace weft {
+
+// A task failed and nobody awaited it.
+struct unhandled_exception {
+    std::exception_ptr exception;
+    std::source_location spawned_at;  // where spawn was called
+
+    // One line: the exception's type, its what() where it has one, and where the task was spawned.
+    [[nodiscard]] WEFT_API std::string describe() const;
+};
+
+// Designated initialisers work: weft::run(async_main(), {.workers = 4}).
+struct options {
+    // Threads. 0: as many as the process may use (its affinity mask and its cgroup's quota). More than 65,535 is an invalid_argument.
+    unsigned workers = 0;
+
+    // Names the threads in debuggers and top: "name-0", "name-1", ... Empty: "weft".
+    std::string name = {};
+
+    // Called for every exception that nobody awaited, on whatever thread notices; several calls may overlap. Empty: describe() to
+    // stderr. What it throws is itself described on stderr and dropped.
+    std::function<void(unhandled_exception const&)> on_unhandled_exception = {};
+};
+
+}  // namespace weft

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// runtime: a pool of workers that tasks run on. Most programs need only run() (run.hpp).
+#pragma once
+
+#include <exception>
+#include <future>
+#include <memory>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+#include <weft/concepts.hpp>
+#include <weft/detail/waiter.hpp>
+#include <weft/options.hpp>
+#include <weft/spawn.hpp>
+#include <weft/task.hpp>
+
+namespace weft {
+
+namespace detail {
+
+class runtime_core;
+
+// Throws nested_run on a worker thread.
+WEFT_API WEFT_NOIPA void require_outside_workers();
+// Runs `main` as a task of its own run, and blocks until no task of that run is alive. One reference to `main` stays with the caller.
+WEFT_API void run_to_end(runtime_core& core, promise_base& main, std::source_location where);
+// Starts a task that belongs to the runtime as a whole.
+WEFT_API void submit_task(runtime_core& core, promise_base& unstarted, std::source_location where);
+
+// Carries a submitted task's end to a std::future.
+template <class Value>
+task<> deliver(task<Value> work, std::promise<Value> receiver) {
+    try {
+        if constexpr (std::is_void_v<Value>) {
+            co_await std::move(work);
+            receiver.set_value();
+        } else {
+            decltype(auto) value = co_await std::move(work);
+            receiver.set_value(std::forward<decltype(value)>(value));
+        }
+    } catch (...) {
+        receiver.set_exception(std::current_exception());
+    }
+}
+
+}  // namespace detail
+
+// Several runtimes can live at once. All members may be called from any thread that is no worker, at the same time.
+//
+// Destroying it waits for every task still alive, then for its threads. While it does, spawn and submit throw runtime_closed.
+// Destroyed by one of its own workers, it ends the program with a message: it cannot wait for itself. In the child of a fork() its
+// threads do not exist: everything there but its destructor, which then does nothing, throws runtime_closed.
+class WEFT_API runtime {
+public:
+    // Throws std::system_error when a thread cannot be started, std::invalid_argument for impossible options.
+    explicit runtime(options settings = {});
+    ~runtime();
+    runtime(runtime const&) = delete;
+    runtime& operator=(runtime const&) = delete;
+
+    // Runs a task and everything it spawns; blocks until all of that has ended; returns the task's value or rethrows its exception.
+    // Throws nested_run on a worker thread (co_await or spawn there), runtime_closed, invalid_state for an empty task.
+    template <class Value>
+    Value run(task<Value> main, std::source_location where = std::source_location::current()) {
+        auto const frame = main.unstarted();
+        detail::run_to_end(*core_, frame.promise(), where);
+        main.release();
+        return join_handle<Value>(frame).result();
+    }
+    template <class Callable, class... Args>
+        requires task_function<Callable, Args...>
+    auto run(Callable&& callable, Args&&... args) {
+        return run(detail::task_of_call(std::forward<Callable>(callable), std::forward<Args>(args)...));
+    }
+
+    // Starts a task and returns at once. The future gets its value or exception; waiting on it on a worker would block that worker
+    // (spawn there and await the handle). Throws runtime_closed, invalid_state for an empty task.
+    template <class Value>
+    std::future<Value> submit(task<Value> work, std::source_location where = std::source_location::current()) {
+        static_cast<void>(work.unstarted());
+        std::promise<Value> receiver;
+        std::future<Value> future = receiver.get_future();
+        task<> delivery = detail::deliver(std::move(work), std::move(receiver));
+        auto const frame = delivery.unstarted();
+        detail::submit_task(*core_, frame.promise(), where);
+        delivery.release();
+        return future;
+    }
+    template <class Callable, class... Args>
+        requires task_function<Callable, Args...>
+    auto submit(Callable&& callable, Args&&... args) {
+        return submit(detail::task_of_call(std::forward<Callable>(callable), std::forward<Args>(args)...));
+    }
+
+    // How many workers it has.
+    [[nodiscard]] unsigned workers() const noexcept;
+
+private:
+    std::shared_ptr<detail::runtime_core> core_;
+};
+
+// Whether the calling thread is a worker of some runtime. Any thread may ask.
+[[nodiscard]] WEFT_API WEFT_NOIPA bool on_worker() noexcept;
+
+// The number, from 0, of the worker that calls, and how many its runtime has. A task may be on another worker after every co_await.
+// Throw no_current_runtime outside a worker.
+[[nodiscard]] WEFT_API WEFT_NOIPA unsigned worker_index();
+[[nodiscard]] WEFT_API WEFT_NOIPA unsigned worker_count();
+
+}  // namespace weft

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// sleep and sleep_until.
+#pragma once
+
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <limits>
+#include <ratio>
+#include <type_traits>
+
+#include <weft/detail/promise.hpp>
+#include <weft/detail/timer_entry.hpp>
+#include <weft/error.hpp>
+
+namespace weft {
+
+namespace detail {
+
+inline constexpr std::int64_t forever = std::numeric_limits<std::int64_t>::max();
+
+// Suspends `sleeper` for so many nanoseconds, or until a moment of the steady clock. Not after now: to the back of the ready tasks.
+WEFT_API WEFT_NOIPA void suspend_for(timer_entry& entry, promise_base& sleeper, std::int64_t nanoseconds) noexcept;
+WEFT_API WEFT_NOIPA void suspend_until(timer_entry& entry, promise_base& sleeper, std::int64_t deadline) noexcept;
+
+// Nanoseconds, rounded up (a sleep is never early) and saturated: what does not fit is `forever`. Throws std::invalid_argument for NaN.
+template <class Rep, class Period>
+constexpr std::int64_t saturated_nanoseconds(std::chrono::duration<Rep, Period> duration) {
+    if constexpr (std::chrono::treat_as_floating_point_v<Rep>) {
+        if (duration.count() != duration.count()) throw_not_a_number();
+    }
+    // Coarse, in double: far from the limits it decides nothing, and close to 292 years nobody counts the nanoseconds.
+    constexpr double limit = 9.2e18;
+    double const coarse =
+        static_cast<double>(duration.count()) * (1e9 * static_cast<double>(Period::num) / static_cast<double>(Period::den));
+    if (coarse >= limit) return forever;
+    if (coarse <= -limit) return std::numeric_limits<std::int64_t>::min();
+    return static_cast<std::int64_t>(std::chrono::ceil<std::chrono::nanoseconds>(duration).count());
+}
+
+}  // namespace detail
+
+// What sleep and sleep_until return; await it once.
+class [[nodiscard("co_await it: a sleep that is not awaited does not happen")]] sleep_awaitable {
+public:
+    using weft_native_awaitable = void;
+
+    enum class measured { from_await, from_epoch };
+    sleep_awaitable(measured from, std::int64_t nanoseconds) noexcept : nanoseconds_(nanoseconds), from_(from) {}
+
+    // Movable until it is awaited, so that it can be an argument of gather.
+    sleep_awaitable(sleep_awaitable&& other) noexcept : nanoseconds_(other.nanoseconds_), from_(other.from_) {}
+
+    bool await_ready() const noexcept { return false; }
+
+    template <class Promise>
+    WEFT_NOINLINE_SUSPEND void await_suspend(std::coroutine_handle<Promise> sleeper) noexcept {
+        static_assert(std::derived_from<Promise, detail::promise_base>, "weft::sleep can be awaited only in a weft::task");
+        if (from_ == measured::from_await)
+            detail::suspend_for(entry_, sleeper.promise(), nanoseconds_);
+        else
+            detail::suspend_until(entry_, sleeper.promise(), nanoseconds_);
+    }
+
+    void await_resume() const noexcept {}
+
+private:
+    std::int64_t nanoseconds_;
+    measured from_;
+    detail::timer_entry entry_;
+};
+
+// Suspends the task for at least `duration`, measured on the steady clock from the await on. Never early. Zero or less yields once,
+// as yield(), with no timer. Any std::chrono duration, fractions of a nanosecond rounded up; more than 292 years is for ever.
+//   Resumes on:    any worker of the task's runtime.
+//   Cancellation:  a cancellation point.
+//   Throws:        std::invalid_argument for NaN, from the call itself.
+//   Must outlive:  nothing; the timer stands in the awaiting coroutine's frame.
+template <class Rep, class Period>
+sleep_awaitable sleep(std::chrono::duration<Rep, Period> duration) {
+    return {sleep_awaitable::measured::from_await, detail::saturated_nanoseconds(duration)};
+}
+
+// The same until a moment of the steady clock; a moment that has passed yields once. Same answers to the four questions.
+template <class Duration>
+sleep_awaitable sleep_until(std::chrono::time_point<std::chrono::steady_clock, Duration> moment) {
+    return {sleep_awaitable::measured::from_epoch, detail::saturated_nanoseconds(moment.time_since_epoch())};
+}
+
+}  // namespace weft

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// task<T>: what a weft coroutine returns.
+#pragma once
+
+#include <coroutine>
+#include <type_traits>
+#include <utility>
+
+#include <weft/detail/promise.hpp>
+#include <weft/error.hpp>
+
+namespace weft {
+
+// A coroutine that has not started yet. It starts when it is awaited, gathered, spawned or given to run(); one that never is, is
+// destroyed with its arguments. T may be void, move-only, or an lvalue reference.
+//
+//     weft::task<int> answer() { co_return 42; }
+//     int n = co_await answer();
+//
+// Awaiting runs it at once on the awaiting worker, without scheduling, and continues there when it has ended.
+//   Resumes on:    the worker on which the task ended (the awaiting one, unless the task itself was suspended).
+//   Cancellation:  not a cancellation point of its own; the task's own awaits are.
+//   Throws:        what the task throws; invalid_state if it is empty or was awaited before; std::bad_alloc where the coroutine is
+//                  called and its frame cannot be had.
+//   Must outlive:  the task itself, until it has ended: `co_await f()` does it by itself. Reference parameters and the captures of a
+//                  lambda must live as long as the task; spawn(callable, args...) keeps both.
+template <class Value = void>
+class [[nodiscard("a task does nothing until it is awaited, gathered, spawned or run")]] task {
+    static_assert(!std::is_rvalue_reference_v<Value>, "weft::task<T>: T may be an object, an lvalue reference or void");
+
+public:
+    using promise_type = detail::promise<Value>;
+    using value_type = Value;
+    using weft_native_awaitable = void;
+
+    task() noexcept = default;
+    task(task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+    task& operator=(task&& other) noexcept {
+        task moved(std::move(other));
+        std::swap(frame_, moved.frame_);
+        return *this;
+    }
+    task(task const&) = delete;
+    task& operator=(task const&) = delete;
+    ~task() {
+        if (frame_) frame_.destroy();
+    }
+
+    // False for a default-constructed or moved-from task.
+    [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(frame_); }
+
+    class awaiter;
+    awaiter operator co_await() && { return awaiter{unstarted()}; }
+    // A task is awaited once: write co_await std::move(t).
+    awaiter operator co_await() & = delete;
+    awaiter operator co_await() const& = delete;
+
+    // For the library: the frame, checked to be unstarted, still owned by this task / no longer owned.
+    [[nodiscard]] std::coroutine_handle<promise_type> unstarted() const {
+        if (!frame_) [[unlikely]] detail::throw_empty_task();
+        if (frame_.promise().link != nullptr) [[unlikely]] detail::throw_reused_task();
+        return frame_;
+    }
+    std::coroutine_handle<promise_type> release() noexcept { return std::exchange(frame_, nullptr); }
+
+private:
+    friend promise_type;
+    explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+
+    std::coroutine_handle<promise_type> frame_;
+};
+
+template <class Value>
+class task<Value>::awaiter {
+public:
+    explicit awaiter(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+
+    bool await_ready() const noexcept { return false; }
+
+    template <class Promise>
+    WEFT_NOINLINE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) const noexcept {
+        static_assert(std::derived_from<Promise, detail::promise_base>,
+                      "weft::task can be awaited only in a weft::task; from other code use weft::run or weft::runtime::submit");
+        frame_.promise().link = awaiting.address();
+        return detail::transfer_to(frame_);
+    }
+
+    Value await_resume() const { return frame_.promise().take(); }
+
+private:
+    std::coroutine_handle<promise_type> frame_;
+};
+
+namespace detail {
+
+template <class Value>
+task<Value> promise<Value>::get_return_object() noexcept {
+    return task<Value>{std::coroutine_handle<promise>::from_promise(*this)};
+}
+
+template <class Value>
+task<Value&> promise<Value&>::get_return_object() noexcept {
+    return task<Value&>{std::coroutine_handle<promise>::from_promise(*this)};
+}
+
+inline task<void> promise<void>::get_return_object() noexcept {
+    return task<void>{std::coroutine_handle<promise>::from_promise(*this)};
+}
+
+}  // namespace detail
+}  // namespace weft

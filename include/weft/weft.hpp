@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// All of weft, in reading order.
+#pragma once
+
+#include <weft/error.hpp>
+
+#include <weft/task.hpp>
+
+#include <weft/options.hpp>
+#include <weft/run.hpp>
+#include <weft/runtime.hpp>
+
+#include <weft/gather.hpp>
+#include <weft/result.hpp>
+#include <weft/sleep.hpp>
+#include <weft/spawn.hpp>
+#include <weft/yield.hpp>
+
+#include <weft/concepts.hpp>
+#include <weft/random.hpp>

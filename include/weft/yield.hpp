@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// yield: let the others go first.
+#pragma once
+
+#include <coroutine>
+
+#include <weft/detail/promise.hpp>
+
+namespace weft {
+
+namespace detail {
+
+WEFT_API WEFT_NOIPA void suspend_to_back(promise_base& yielding) noexcept;
+
+}  // namespace detail
+
+class [[nodiscard("co_await it: a yield that is not awaited does not happen")]] yield_awaitable {
+public:
+    using weft_native_awaitable = void;
+
+    bool await_ready() const noexcept { return false; }
+
+    template <class Promise>
+    WEFT_NOINLINE_SUSPEND void await_suspend(std::coroutine_handle<Promise> yielding) const noexcept {
+        static_assert(std::derived_from<Promise, detail::promise_base>, "weft::yield can be awaited only in a weft::task");
+        detail::suspend_to_back(yielding.promise());
+    }
+
+    void await_resume() const noexcept {}
+};
+
+// Goes to the back of the line: every other task that is ready on this worker runs first.
+//   Resumes on:    this worker, or one that stole the task meanwhile.
+//   Cancellation:  a cancellation point.
+//   Throws:        nothing.
+//   Must outlive:  nothing.
+inline yield_awaitable yield() noexcept {
+    return {};
+}
+
+}  // namespace weft

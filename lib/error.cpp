@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#include <weft/error.hpp>
+
+namespace weft {
+
+// Out of line, so that each type has one home and is the same across shared libraries.
+error::~error() = default;
+no_current_runtime::~no_current_runtime() = default;
+nested_run::~nested_run() = default;
+invalid_state::~invalid_state() = default;
+runtime_closed::~runtime_closed() = default;
+
+namespace detail {
+
+void throw_empty_task() {
+    throw invalid_state("weft::task: this task is empty: it was default-constructed or moved from; make a new one by calling the coroutine");
+}
+
+void throw_reused_task() {
+    throw invalid_state("weft::task: this task was awaited already; a task runs once: call the coroutine again, or spawn it and await the handle");
+}
+
+void throw_empty_handle() {
+    throw invalid_state("weft::join_handle: this handle is empty: it was default-constructed or moved from; use the one that spawn returned");
+}
+
+void throw_not_done() {
+    throw invalid_state("weft::join_handle: the task has not ended yet; co_await the handle, or ask done() first");
+}
+
+void throw_not_a_number() {
+    throw std::invalid_argument("weft::sleep: the duration is not a number (NaN); pass a finite duration, or infinity to sleep for ever");
+}
+
+}  // namespace detail
+}  // namespace weft

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// Which workers look for work and which sleep. lib/README.md, "Sleeping and waking", has the protocol and its proof.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include <weft/detail/config.hpp>
+
+namespace weft::detail {
+
+// Every worker is in one of three states.
+//
+//   busy       runs jobs
+//   searching  looks into the other workers' queues
+//   asleep     is parked, or on its way to it
+//
+// One word counts the searching (low half) and the sleeping (high half), so that both are read at once.
+class idle {
+public:
+    explicit idle(unsigned workers);
+    idle(idle const&) = delete;
+    idle& operator=(idle const&) = delete;
+
+    // busy -> searching, unless half of the workers that are awake search already: more would only contend.
+    [[nodiscard]] bool begin_search() noexcept;
+
+    // searching -> busy. True: it was the last one, so nobody watches for new work unless the caller wakes somebody.
+    [[nodiscard]] bool end_search() noexcept;
+
+    // -> asleep, from searching or busy. The caller then passes a heavy fence, and looks once more before it parks.
+    void fall_asleep(unsigned worker, bool searching);
+
+    // asleep -> busy, by itself. False: somebody had chosen this worker already; it is searching, and its parker has a token.
+    [[nodiscard]] bool rise(unsigned worker);
+
+    // Whether a job that was just published needs somebody to be woken: somebody sleeps, and nobody searches who will find it.
+    // After a light fence. relaxed: that fence orders it.
+    [[nodiscard]] bool wants_waking() const noexcept {
+        std::uint64_t const counts = counts_.load(std::memory_order_relaxed);
+        return counts >= one_asleep && (counts & searching_mask) == 0;
+    }
+    // seq_cst, for those whose other half is a seq_cst operation and no fence (timer_driver.hpp).
+    [[nodiscard]] bool somebody_sleeps() const noexcept { return counts_.load(std::memory_order_seq_cst) >= one_asleep; }
+
+    // asleep -> searching, of the worker that fell asleep last, if wants_waking() still holds. The caller unparks it. `spare` is
+    // chosen only where nobody else sleeps: the timekeeper, whose role somebody would have to take over.
+    [[nodiscard]] std::optional<unsigned> choose_sleeper(unsigned spare);
+
+    // For the watchdog's report.
+    [[nodiscard]] std::uint32_t searching() const noexcept { return static_cast<std::uint32_t>(counts_.load() & searching_mask); }
+    [[nodiscard]] std::uint32_t asleep() const noexcept { return static_cast<std::uint32_t>(counts_.load() / one_asleep); }
+
+private:
+    static constexpr std::uint64_t one_searching = 1;
+    static constexpr std::uint64_t searching_mask = 0xffff'ffff;
+    static constexpr std::uint64_t one_asleep = std::uint64_t{1} << 32;
+
+    unsigned const workers_;
+    // All changes are seq_cst, and those of the sleeping half are made with mutex_ held.
+    alignas(config::destructive_interference) std::atomic<std::uint64_t> counts_{0};
+    alignas(config::destructive_interference) std::mutex mutex_;
+    std::vector<unsigned> sleepers_;  // as many as the high half counts, in the order in which they fell asleep
+};
+
+}  // namespace weft::detail

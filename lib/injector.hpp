@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// The door through which jobs come in from threads that are no workers of this runtime.
+#pragma once
+
+
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+
+#include <oneapi/tbb/concurrent_queue.h>
+
+#include "job.hpp"
+
+namespace weft::detail {
+
+// First in, first out; any number of threads on both ends.
+class injector {
+public:
+    // Throws std::bad_alloc with nothing queued.
+    void push(job entering) { jobs_.push(entering.address()); }
+
+    // For a woken job that must not be lost when there is no memory for a queue: chained through the jobs themselves.
+    void push_without_memory(job entering) noexcept {
+        std::lock_guard const lock(chain_mutex_);
+        spare_link(entering) = nullptr;
+        (last_ ? spare_link(last_) : first_) = entering.address();
+        last_ = entering;
+        chained_.fetch_add(1, std::memory_order_relaxed);
+    }
+
+    // Null when empty.
+    [[nodiscard]] job pop() noexcept {
+        void* frame = nullptr;
+        if (!jobs_.empty() && jobs_.try_pop(frame)) return job::from_address(frame);
+        return chained_.load(std::memory_order_relaxed) == 0 ? job{} : pop_chained();
+    }
+
+    // A snapshot. A push that has returned, and was not popped, is seen by whoever has passed a fence after it.
+    [[nodiscard]] bool empty() const noexcept { return jobs_.empty() && chained_.load(std::memory_order_relaxed) == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return jobs_.unsafe_size() + chained_.load(std::memory_order_relaxed); }
+
+private:
+    job pop_chained() noexcept {
+        std::lock_guard const lock(chain_mutex_);
+        job const oldest = job::from_address(first_);
+        if (oldest) {
+            first_ = spare_link(oldest);
+            if (!first_) last_ = {};
+            chained_.fetch_sub(1, std::memory_order_relaxed);
+        }
+        return oldest;
+    }
+
+    tbb::concurrent_queue<void*> jobs_;
+    std::mutex chain_mutex_;
+    void* first_ = nullptr;
+    job last_;
+    // Changed with the mutex held. relaxed: a hint for pop and empty; a fence orders it for those who need that, as with jobs_.
+    std::atomic<std::size_t> chained_{0};
+};
+
+}  // namespace weft::detail

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Everything the operating system is asked for. platform_linux.cpp answers with Linux's own means; platform_portable.cpp with the
+// standard library alone (CMake option WEFT_PORTABLE builds it on Linux too, so that it is tested).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+namespace weft::detail::platform {
+
+// Moments of std::chrono::steady_clock, in nanoseconds since its epoch.
+inline constexpr std::int64_t no_deadline = std::numeric_limits<std::int64_t>::max();
+
+// Blocks while `word` holds `expected`, at most until `deadline`. May return for no reason.
+void wait_on_word(std::atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t deadline) noexcept;
+// Ends one wait_on_word on this word.
+void wake_word(std::atomic<std::uint32_t>& word) noexcept;
+
+// A barrier that every running thread of this process executes, as if by an interrupt. False: there is none.
+[[nodiscard]] bool prepare_process_barrier() noexcept;
+void process_barrier() noexcept;
+
+// The processors this process may use: its affinity mask and its share of time (cgroup quota), at least 1.
+[[nodiscard]] unsigned usable_processors();
+
+// For debuggers and top; cut to what the system takes.
+void name_this_thread(std::string const& name) noexcept;
+// Timed waits of this thread end as close to their deadline as the system can.
+void sharpen_timed_waits() noexcept;
+// Calls `in_child` in the child of every later fork(), on the thread that forked. Once per process.
+void on_fork(void (*in_child)()) noexcept;
+
+}  // namespace weft::detail::platform

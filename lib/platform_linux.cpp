@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include "platform.hpp"
+
+#include <algorithm>
+#include <climits>
+#include <cmath>
+#include <ctime>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <string_view>
+
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <oneapi/tbb/info.h>
+
+namespace weft::detail::platform {
+
+void wait_on_word(std::atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t deadline) noexcept {
+    // FUTEX_WAIT_BITSET, because its timeout is a moment (CLOCK_MONOTONIC, which is what steady_clock reads) and not a duration.
+    std::timespec moment{};
+    std::timespec const* timeout = nullptr;
+    if (deadline != no_deadline) {
+        std::int64_t const at = std::max<std::int64_t>(deadline, 0);
+        moment.tv_sec = static_cast<std::time_t>(at / 1'000'000'000);
+        moment.tv_nsec = static_cast<long>(at % 1'000'000'000);
+        timeout = &moment;
+    }
+    syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, timeout, nullptr, FUTEX_BITSET_MATCH_ANY);
+}
+
+void wake_word(std::atomic<std::uint32_t>& word) noexcept {
+    syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+bool prepare_process_barrier() noexcept {
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+void process_barrier() noexcept {
+    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+
+namespace {
+
+std::string read_line(std::string const& path) {
+    std::ifstream file(path);
+    std::string line;
+    std::getline(file, line);
+    return line;
+}
+
+// "max 100000" or "150000 100000": time per period, in microseconds.
+std::optional<double> processors_of_quota(std::string const& text) {
+    std::istringstream words(text);
+    double quota = 0;
+    double period = 0;
+    if (words >> quota >> period && quota > 0 && period > 0) return quota / period;
+    return std::nullopt;
+}
+
+// The smallest quota on the way from this process's cgroup up to the root; version 2 (one tree) and version 1 (a tree per controller).
+std::optional<double> cgroup_quota() {
+    std::optional<double> smallest;
+    auto consider = [&](std::optional<double> found) {
+        if (found && (!smallest || *found < *smallest)) smallest = found;
+    };
+    std::ifstream groups("/proc/self/cgroup");
+    for (std::string line; std::getline(groups, line);) {
+        auto const first = line.find(':');
+        auto const second = line.find(':', first + 1);
+        if (first == std::string::npos || second == std::string::npos) continue;
+        std::string const controllers = line.substr(first + 1, second - first - 1);
+        bool const version2 = controllers.empty();
+        if (!version2 && (',' + controllers + ',').find(",cpu,") == std::string::npos) continue;
+        for (std::string path = line.substr(second + 1);; path.erase(path.find_last_of('/'))) {
+            if (path == "/") path.clear();
+            if (version2) {
+                consider(processors_of_quota(read_line("/sys/fs/cgroup" + path + "/cpu.max")));
+            } else {
+                std::string const folder = "/sys/fs/cgroup/cpu" + path;
+                consider(processors_of_quota(read_line(folder + "/cpu.cfs_quota_us") + ' ' + read_line(folder + "/cpu.cfs_period_us")));
+            }
+            if (path.find('/') == std::string::npos) break;
+        }
+    }
+    return smallest;
+}
+
+}  // namespace
+
+unsigned usable_processors() {
+    // oneTBB reads the affinity mask; it does not know quotas.
+    int processors = std::max(1, oneapi::tbb::info::default_concurrency());
+    if (auto const quota = cgroup_quota()) processors = std::clamp(static_cast<int>(std::ceil(*quota)), 1, processors);
+    return static_cast<unsigned>(processors);
+}
+
+void name_this_thread(std::string const& name) noexcept {
+    constexpr std::size_t longest = 15;
+    char cut[longest + 1] = {};
+    name.copy(cut, longest);
+    pthread_setname_np(pthread_self(), cut);
+}
+
+void sharpen_timed_waits() noexcept {
+    // Nanoseconds by which the kernel may delay a timeout to save wake-ups; 50,000 unless told.
+    prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0);
+}
+
+void on_fork(void (*in_child)()) noexcept {
+    pthread_atfork(nullptr, nullptr, in_child);
+}
+
+}  // namespace weft::detail::platform

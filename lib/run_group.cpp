@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#include "run_group.hpp"
+
+#include "asymmetric_fence.hpp"
+
+namespace weft::detail {
+
+void run_group::begin_run() noexcept {
+    std::lock_guard const lock(mutex_);
+    draining_.store(false, std::memory_order_relaxed);
+    over_ = false;
+    ++begun_outside_;
+}
+
+bool run_group::begin_task_outside() noexcept {
+    std::lock_guard const lock(mutex_);
+    if (draining_.load(std::memory_order_relaxed)) return false;
+    ++begun_outside_;
+    return true;
+}
+
+void run_group::undo_begin_outside() noexcept {
+    {
+        std::lock_guard const lock(mutex_);
+        --begun_outside_;
+    }
+    look();
+}
+
+void run_group::count_begun(unsigned worker) noexcept {
+    std::atomic<std::uint64_t>& begun = counts_[worker].begun;
+    // relaxed: it is the release of some `ended` that makes it visible. Only this worker writes it.
+    begun.store(begun.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+void run_group::count_ended(unsigned worker) noexcept {
+    std::atomic<std::uint64_t>& ended = counts_[worker].ended;
+    // release. Pairs with: the acquire in `look`. Makes visible: the begins of all tasks that the ended one spawned. If weaker: the
+    // sums may agree while such a task is alive.
+    ended.store(ended.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    asymmetric_fence::light();
+    if (draining_.load(std::memory_order_relaxed)) [[unlikely]] look();
+}
+
+void run_group::drain() noexcept {
+    {
+        std::lock_guard const lock(mutex_);
+        draining_.store(true, std::memory_order_relaxed);
+    }
+    asymmetric_fence::heavy();
+    look();
+}
+
+void run_group::look() noexcept {
+    std::lock_guard const lock(mutex_);
+    if (!draining_.load(std::memory_order_relaxed)) return;
+    std::uint64_t ended = 0;
+    for (count const& each : counts_) ended += each.ended.load(std::memory_order_acquire);
+    std::uint64_t begun = begun_outside_;
+    for (count const& each : counts_) begun += each.begun.load(std::memory_order_relaxed);
+    if (begun != ended) return;
+    over_ = true;
+    over_changed_.notify_all();
+}
+
+void run_group::wait() noexcept {
+    std::unique_lock lock(mutex_);
+    over_changed_.wait(lock, [this] { return over_; });
+}
+
+}  // namespace weft::detail

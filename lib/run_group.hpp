@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// The tasks of one run, counted, so that run() can wait for the last of them.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include <weft/detail/config.hpp>
+
+namespace weft::detail {
+
+class runtime_core;
+
+// Every worker counts in a place of its own, with plain stores, the tasks it has begun (spawned) and those it has ended; both only
+// grow. A look that reads all `ended` first and then all `begun`, and finds the sums equal, proves that no task is alive:
+//
+//   Suppose a task is alive at the look. Follow its spawners back up to the first whose end the look did not count, call it Y: its
+//   spawner's end was counted, or it is the run's main task. Y's begin was counted before its spawner's end in the same causal chain
+//   (acquire of the spawner's `ended`), or under the mutex for a main task, so the look sees it. It sees the begin of every task whose
+//   end it counted, too. Hence begun >= ended + 1: not equal.
+//
+// Looks are taken only once the run is draining, that is when its main task has ended. A worker that counts an end passes a light
+// fence and then reads `draining_`; whoever sets `draining_` passes a heavy fence and then looks: one of the two sees the last end
+// (asymmetric_fence.hpp). Groups are used again for later runs and never freed before the workers are joined, so a late look is
+// harmless: under the mutex it finds the new run not draining.
+class run_group {
+public:
+    run_group(runtime_core& core, unsigned workers) : core_(core), counts_(workers) {}
+    run_group(run_group const&) = delete;
+    run_group& operator=(run_group const&) = delete;
+
+    [[nodiscard]] runtime_core& core() const noexcept { return core_; }
+
+    // From outside: a new run begins / one more task, false when draining.
+    void begin_run() noexcept;
+    [[nodiscard]] bool begin_task_outside() noexcept;
+    void undo_begin_outside() noexcept;
+
+    // On that worker.
+    void count_begun(unsigned worker) noexcept;
+    void count_ended(unsigned worker) noexcept;
+
+    // No further task from outside; once the last has ended, wait() returns.
+    void drain() noexcept;
+    void wait() noexcept;
+
+private:
+    struct alignas(config::destructive_interference) count {
+        std::atomic<std::uint64_t> begun{0};
+        std::atomic<std::uint64_t> ended{0};
+    };
+
+    void look() noexcept;
+
+    runtime_core& core_;
+    std::vector<count> counts_;
+    alignas(config::destructive_interference) std::atomic<bool> draining_{false};
+    std::mutex mutex_;
+    std::condition_variable over_changed_;
+    std::uint64_t begun_outside_ = 0;
+    bool over_ = false;
+};
+
+}  // namespace weft::detail

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+// A runtime's life: start, run, submit, end. lib/README.md, "Shutdown", has the steps and why their order matters.
+#include <weft/runtime.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <utility>
+
+#include "platform.hpp"
+#include "runtime_core.hpp"
+#include "task_core.hpp"
+#include "unhandled.hpp"
+
+namespace weft {
+
+namespace detail {
+
+namespace {
+
+// ---- fork(): how many of them lie between the program's start and this process.
+
+std::atomic<unsigned> process_generation{0};
+
+unsigned current_generation() {
+    static bool const watching = [] {
+        platform::on_fork([] {
+            process_generation.fetch_add(1, std::memory_order_relaxed);
+            this_worker = nullptr;
+        });
+        return true;
+    }();
+    static_cast<void>(watching);
+    return process_generation.load(std::memory_order_relaxed);
+}
+
+// ---- The runtimes that exist, for dump_runtimes.
+
+struct live_runtimes {
+    std::mutex mutex;
+    std::vector<runtime_core const*> cores;
+};
+
+live_runtimes& live() {
+    static auto* const only = new live_runtimes;
+    return *only;
+}
+
+constexpr unsigned most_workers = 65'535;
+
+options checked(options settings) {
+    if (settings.workers > most_workers)
+        throw std::invalid_argument("weft::options: " + std::to_string(settings.workers) +
+                                    " workers are too many; 0 asks for as many as the process may use, 65535 is the most");
+    if (settings.workers == 0) settings.workers = std::min(platform::usable_processors(), most_workers);
+    if (settings.name.empty()) settings.name = "weft";
+    return settings;
+}
+
+}  // namespace
+
+runtime_core::runtime_core(options settings)
+    : pool(settings.workers),
+      on_unhandled(std::make_shared<exception_handler const>(std::move(settings.on_unhandled_exception))),
+      submitted(*this, settings.workers),
+      process_generation_(current_generation()) {
+    {
+        std::lock_guard const lock(live().mutex);
+        live().cores.push_back(this);
+    }
+}
+
+runtime_core::~runtime_core() {
+    std::lock_guard const lock(live().mutex);
+    std::erase(live().cores, this);
+}
+
+bool runtime_core::in_forked_child() const noexcept {
+    return process_generation.load(std::memory_order_relaxed) != process_generation_;
+}
+
+void runtime_core::require_same_process() const {
+    if (in_forked_child())
+        throw runtime_closed(
+            "weft::runtime: this runtime was started before fork(), and its threads do not exist in the child; make a new runtime here");
+}
+
+run_group& runtime_core::lend_group() {
+    std::lock_guard const lock(groups_mutex_);
+    if (unused_groups_.empty()) {
+        unused_groups_.reserve(groups_.size() + 1);
+        groups_.push_back(std::make_unique<run_group>(*this, static_cast<unsigned>(pool.workers.size())));
+        unused_groups_.push_back(groups_.back().get());
+    }
+    run_group& group = *unused_groups_.back();
+    unused_groups_.pop_back();
+    return group;
+}
+
+void runtime_core::take_back(run_group& group) noexcept {
+    std::lock_guard const lock(groups_mutex_);
+    unused_groups_.push_back(&group);
+}
+
+void dump_runtimes(std::ostream& out) {
+    std::lock_guard const lock(live().mutex);
+    if (live().cores.empty()) out << "  no runtime lives\n";
+    for (runtime_core const* core : live().cores) core->pool.dump(out);
+}
+
+void require_outside_workers() {
+    WEFT_COMPILER_BARRIER();
+    if (this_worker)
+        throw nested_run(
+            "weft::run: called on a worker thread, which it would block; co_await the task here, or spawn it and await the handle");
+}
+
+void run_to_end(runtime_core& core, promise_base& main, std::source_location where) {
+    require_outside_workers();
+    core.require_same_process();
+    run_group& group = core.lend_group();
+    make_spawned(main, group, where);
+    main.token = true;  // the main task of its run: its end begins the draining
+    group.begin_run();
+    try {
+        core.pool.inject(handle_of(main));
+    } catch (...) {
+        group.undo_begin_outside();
+        unmake_spawned(main);
+        core.take_back(group);
+        throw;
+    }
+    group.wait();
+    mark_retrieved(main);
+    report_failures_of(group);
+    core.take_back(group);
+}
+
+void submit_task(runtime_core& core, promise_base& unstarted, std::source_location where) {
+    core.require_same_process();
+    if (!core.submitted.begin_task_outside())
+        throw runtime_closed("weft::runtime::submit: the runtime is being destroyed and takes no new tasks");
+    // The caller's reference is dropped here: the future is all that it keeps.
+    make_spawned(unstarted, core.submitted, where);
+    unstarted.references.store(1, std::memory_order_relaxed);
+    try {
+        core.pool.inject(handle_of(unstarted));
+    } catch (...) {
+        unmake_spawned(unstarted);
+        core.submitted.undo_begin_outside();
+        throw;
+    }
+}
+
+}  // namespace detail
+
+runtime::runtime(options settings) {
+    settings = detail::checked(std::move(settings));
+    std::string const name = settings.name;
+    core_ = std::make_shared<detail::runtime_core>(std::move(settings));
+    core_->pool.start(name);
+}
+
+runtime::~runtime() {
+    if (core_->in_forked_child()) {
+        core_->pool.abandon();
+        // Nothing of it can be put in order here: other threads held its locks when the process was copied.
+        static_cast<void>(new std::shared_ptr<detail::runtime_core>(std::move(core_)));
+        return;
+    }
+    if (detail::this_worker && &detail::this_worker->pool() == &core_->pool) {
+        std::fputs("weft::runtime: destroyed by one of its own workers, which cannot wait for itself; destroy it outside its tasks\n",
+                   stderr);
+        std::terminate();
+    }
+    core_->closing.store(true, std::memory_order_relaxed);
+    core_->submitted.drain();
+    core_->submitted.wait();
+    detail::report_failures_of(core_->submitted);
+    core_->pool.stop();
+}
+
+unsigned runtime::workers() const noexcept {
+    return static_cast<unsigned>(core_->pool.workers.size());
+}
+
+bool on_worker() noexcept {
+    WEFT_COMPILER_BARRIER();
+    return detail::this_worker != nullptr;
+}
+
+namespace {
+
+detail::worker& worker_for(char const* asked) {
+    if (!detail::this_worker)
+        throw no_current_runtime(std::string(asked) + ": this thread is no worker; call it inside a task, or ask weft::on_worker() first");
+    return *detail::this_worker;
+}
+
+}  // namespace
+
+unsigned worker_index() {
+    WEFT_COMPILER_BARRIER();
+    return worker_for("weft::worker_index").index();
+}
+
+unsigned worker_count() {
+    WEFT_COMPILER_BARRIER();
+    return static_cast<unsigned>(worker_for("weft::worker_count").pool().workers.size());
+}
+
+}  // namespace weft

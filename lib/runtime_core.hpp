@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// What stands behind a runtime object.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <ostream>
+#include <vector>
+
+#include <weft/options.hpp>
+
+#include "run_group.hpp"
+#include "scheduler.hpp"
+
+namespace weft::detail {
+
+using exception_handler = std::function<void(unhandled_exception const&)>;
+
+// Shared, because a thread that hands a job in from outside may still be waking a worker when the job has ended and the runtime with it.
+class runtime_core : public std::enable_shared_from_this<runtime_core> {
+public:
+    explicit runtime_core(options settings);
+    ~runtime_core();
+    runtime_core(runtime_core const&) = delete;
+    runtime_core& operator=(runtime_core const&) = delete;
+
+    // Throws runtime_closed in the child of a fork().
+    void require_same_process() const;
+    [[nodiscard]] bool in_forked_child() const noexcept;
+
+    // A run group that nobody uses, and back. Throws std::bad_alloc.
+    [[nodiscard]] run_group& lend_group();
+    void take_back(run_group& group) noexcept;
+
+    scheduler pool;
+    std::shared_ptr<exception_handler const> const on_unhandled;
+    // Tasks that belong to no run() but to the runtime as a whole: the submitted ones and what they spawn.
+    run_group submitted;
+    // Set when the destructor begins: spawn throws from then on.
+    std::atomic<bool> closing{false};
+
+private:
+    unsigned const process_generation_;
+    std::mutex groups_mutex_;
+    std::vector<std::unique_ptr<run_group>> groups_;
+    std::vector<run_group*> unused_groups_;
+};
+
+// The state of every live runtime, for a watchdog that is about to give up.
+void dump_runtimes(std::ostream& out);
+
+}  // namespace weft::detail

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "scheduler.hpp"
+
+#include "clock.hpp"
+#include "platform.hpp"
+
+namespace weft::detail {
+
+scheduler::scheduler(unsigned count) : idle_workers(count), timers(count, steady_now()) {
+    asymmetric_fence::prepare();
+    workers.reserve(count);
+    for (unsigned index = 0; index < count; ++index) workers.push_back(std::make_unique<worker>(*this, index));
+}
+
+void scheduler::start(std::string const& name) {
+    threads_.reserve(workers.size());
+    try {
+        for (auto const& each : workers) {
+            std::string thread_name = name + '-' + std::to_string(each->index());
+            threads_.emplace_back([&own = *each, thread_name = std::move(thread_name)] {
+                platform::name_this_thread(thread_name);
+                platform::sharpen_timed_waits();
+                own.loop();
+            });
+        }
+    } catch (...) {
+        stop();
+        throw;
+    }
+}
+
+void scheduler::stop() noexcept {
+    // seq_cst. Pairs with: the load in worker::sleep after its heavy fence. A worker that misses it there has not parked before this
+    // store, and finds the token that follows.
+    stopping_.store(true, std::memory_order_seq_cst);
+    for (auto const& each : workers) each->park.unpark();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+}
+
+void scheduler::abandon() noexcept {
+    for (std::thread& thread : threads_) thread.detach();
+    threads_.clear();
+}
+
+void scheduler::inject(job entering) {
+    entrance.push(entering);
+    announce_work();
+}
+
+void scheduler::wake_one() noexcept {
+    if (auto const chosen = idle_workers.choose_sleeper(timers.timekeeper())) workers[*chosen]->park.unpark();
+}
+
+bool scheduler::work_visible() const noexcept {
+    for (auto const& each : workers)
+        if (!each->forks.empty() || !each->ready.empty()) return true;
+    return !entrance.empty();
+}
+
+void scheduler::dump(std::ostream& out) const {
+    out << "  " << workers.size() << " workers, " << idle_workers.searching() << " searching, " << idle_workers.asleep() << " asleep; "
+        << entrance.size() << " jobs from outside, " << timers.armed() << " timers armed, timekeeper ";
+    if (timers.timekeeper() == timer_driver::nobody)
+        out << "nobody\n";
+    else
+        out << timers.timekeeper() << '\n';
+    for (auto const& each : workers)
+        out << "  worker " << each->index() << ": " << each->forks.size() << " forks, " << each->ready.size() << " ready\n";
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// The workers of one runtime and what they share. Knows jobs, and nothing of tasks.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "asymmetric_fence.hpp"
+#include "idle.hpp"
+#include "injector.hpp"
+#include "job.hpp"
+#include "timer_driver.hpp"
+#include "worker.hpp"
+
+namespace weft::detail {
+
+class scheduler {
+public:
+    explicit scheduler(unsigned workers);
+    scheduler(scheduler const&) = delete;
+    scheduler& operator=(scheduler const&) = delete;
+
+    // Starts the threads. Throws std::system_error with none left running.
+    void start(std::string const& name);
+    // Asks the workers to end when their present job gives the thread back, and joins them.
+    void stop() noexcept;
+    // In the child of a fork() the threads do not exist: forgets them.
+    void abandon() noexcept;
+
+    // A ready job from a thread that is no worker of this scheduler.
+    void inject(job entering);
+
+    // After a job was published: wakes a sleeper if nobody searches.
+    void announce_work() noexcept {
+        asymmetric_fence::light();
+        if (idle_workers.wants_waking()) [[unlikely]] wake_one();
+    }
+    void wake_one() noexcept;
+
+    // Whether anything stands in any queue. Reliable after a heavy fence.
+    [[nodiscard]] bool work_visible() const noexcept;
+
+    [[nodiscard]] bool stopping() const noexcept { return stopping_.load(std::memory_order_relaxed); }
+
+    // Queue lengths and who sleeps, for a watchdog. Approximate while workers run.
+    void dump(std::ostream& out) const;
+
+    std::vector<std::unique_ptr<worker>> workers;
+    injector entrance;
+    idle idle_workers;
+    timer_driver timers;
+
+private:
+    std::atomic<bool> stopping_{false};
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace weft::detail

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// The awaitables that suspend a task: sleep, yield, and whatever is not weft's own.
+#include <coroutine>
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include <weft/detail/frame.hpp>
+#include <weft/detail/relay.hpp>
+#include <weft/sleep.hpp>
+#include <weft/yield.hpp>
+
+#include "clock.hpp"
+#include "runtime_core.hpp"
+#include "task_core.hpp"
+
+namespace weft::detail {
+
+namespace {
+
+void arm(worker& here, timer_entry& entry, promise_base& sleeper, std::int64_t deadline) noexcept {
+    sleeper.owner = here.running;
+    entry.deadline = deadline;
+    entry.waiter = handle_of(sleeper);
+    here.armed_timer();
+    // Last: it may fire at once, on another worker.
+    here.pool().timers.arm(entry, here.index());
+}
+
+}  // namespace
+
+void suspend_to_back(promise_base& yielding) noexcept {
+    WEFT_COMPILER_BARRIER();
+    worker& here = *this_worker;
+    yielding.owner = here.running;
+    here.make_ready(handle_of(yielding));
+}
+
+void suspend_for(timer_entry& entry, promise_base& sleeper, std::int64_t nanoseconds) noexcept {
+    WEFT_COMPILER_BARRIER();
+    if (nanoseconds <= 0) return suspend_to_back(sleeper);
+    std::int64_t const now = steady_now();
+    arm(*this_worker, entry, sleeper, nanoseconds >= forever - now ? forever : now + nanoseconds);
+}
+
+void suspend_until(timer_entry& entry, promise_base& sleeper, std::int64_t deadline) noexcept {
+    WEFT_COMPILER_BARRIER();
+    if (deadline <= steady_now()) return suspend_to_back(sleeper);
+    arm(*this_worker, entry, sleeper, deadline);
+}
+
+// ---- Foreign awaitables
+
+namespace {
+
+struct relay {
+    struct promise_type {
+        static void* operator new(std::size_t size) { return allocate_frame(size); }
+        static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
+        relay get_return_object() noexcept { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+        std::suspend_always initial_suspend() const noexcept { return {}; }
+        std::suspend_never final_suspend() const noexcept { return {}; }
+        void return_void() const noexcept {}
+        void unhandled_exception() const noexcept { std::terminate(); }
+    };
+
+    std::coroutine_handle<> frame;
+};
+
+relay bring_back(promise_base& suspended) {
+    schedule(suspended);
+    co_return;
+}
+
+}  // namespace
+
+std::coroutine_handle<> relay_to_current_runtime(promise_base& suspended) {
+    WEFT_COMPILER_BARRIER();
+    suspended.owner = this_worker->running;
+    return bring_back(suspended).frame;
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// The compiled part of what a task is: how it begins, becomes ready, and ends.
+#pragma once
+
+#include <coroutine>
+#include <source_location>
+
+#include <weft/detail/promise.hpp>
+#include <weft/detail/waiter.hpp>
+
+#include "worker.hpp"
+
+namespace weft::detail {
+
+// Makes an unstarted coroutine a task of that group, with two references. It is not scheduled yet.
+void make_spawned(promise_base& unstarted, run_group& group, std::source_location where) noexcept;
+// Back to an unstarted coroutine, where it could not be scheduled.
+void unmake_spawned(promise_base& task) noexcept;
+
+// A suspended coroutine may go on: into the line of this worker if it belongs to the coroutine's runtime, else through that runtime's
+// injector.
+void schedule(promise_base& suspended) noexcept;
+
+// The run group that a suspended coroutine's task belongs to.
+[[nodiscard]] run_group& group_of(promise_base& suspended) noexcept;
+
+// A spawned task has ended. What runs next on this worker.
+[[nodiscard]] std::coroutine_handle<> complete(promise_base& task) noexcept;
+
+// A gather's child has failed: the first one's exception is the gather's.
+void record_join_failure(promise_base& failed) noexcept;
+
+}  // namespace weft::detail

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include "timer_driver.hpp"
+
+#include <algorithm>
+#include <mutex>
+
+namespace weft::detail {
+
+timer_driver::timer_driver(unsigned stripes, std::int64_t now) {
+    for (unsigned index = 0; index < stripes; ++index) stripes_.emplace_back(now);
+}
+
+void timer_driver::arm(timer_entry& entry, unsigned index) noexcept {
+    stripe& own = stripes_[index];
+    std::lock_guard const lock(own.mutex);
+    entry.stripe = static_cast<std::uint16_t>(index);
+    std::int64_t const deadline = entry.deadline;
+    own.wheel.insert(entry);
+    // seq_cst. Pairs with: the load of kept_until_ in `unkept`, by this worker before its next job, against keep_time and
+    // stop_keeping_time, which write kept_until_ or `idle` first and read this after. If weaker: this worker sees a timekeeper that
+    // has just left, which in turn does not see this entry, and nobody keeps its time.
+    if (deadline < own.earliest.load(std::memory_order_relaxed)) own.earliest.store(deadline, std::memory_order_seq_cst);
+}
+
+bool timer_driver::disarm(timer_entry& entry) noexcept {
+    stripe& its = stripes_[entry.stripe];
+    std::lock_guard const lock(its.mutex);
+    if (entry.slot == timer_entry::in_no_wheel) return false;
+    its.wheel.erase(entry);
+    if (its.wheel.empty()) its.earliest.store(never, std::memory_order_relaxed);
+    return true;
+}
+
+std::int64_t timer_driver::next_expiry() const noexcept {
+    std::int64_t earliest = never;
+    for (stripe const& each : stripes_) earliest = std::min(earliest, each.earliest.load(std::memory_order_seq_cst));
+    return earliest;
+}
+
+timer_list timer_driver::take_due(stripe& from, std::int64_t now) noexcept {
+    std::lock_guard const lock(from.mutex);
+    timer_list due = from.wheel.advance(now);
+    from.earliest.store(from.wheel.next_expiry(), std::memory_order_seq_cst);
+    return due;
+}
+
+std::int64_t timer_driver::keep_time(unsigned worker) noexcept {
+    std::lock_guard const lock(keeping_);
+    std::int64_t const expiry = next_expiry();
+    if (expiry >= kept_until_.load(std::memory_order_relaxed)) return never;
+    timekeeper_.store(worker, std::memory_order_relaxed);
+    kept_until_.store(expiry, std::memory_order_seq_cst);
+    return expiry;
+}
+
+void timer_driver::stop_keeping_time(unsigned worker) noexcept {
+    std::lock_guard const lock(keeping_);
+    // Another worker may have taken the role for an earlier expiry.
+    if (timekeeper_.load(std::memory_order_relaxed) != worker) return;
+    timekeeper_.store(nobody, std::memory_order_relaxed);
+    // seq_cst. Pairs with: see arm. The caller looks at `unkept` before it runs a job.
+    kept_until_.store(never, std::memory_order_seq_cst);
+}
+
+std::size_t timer_driver::armed() const noexcept {
+    std::size_t total = 0;
+    for (stripe const& each : stripes_) {
+        std::lock_guard const lock(each.mutex);
+        total += each.wheel.size();
+    }
+    return total;
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#include "unhandled.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cxxabi.h>
+#include <iostream>
+#include <mutex>
+#include <sstream>
+#include <typeinfo>
+#include <unordered_map>
+#include <vector>
+
+namespace weft {
+
+std::string unhandled_exception::describe() const {
+    std::ostringstream line;
+    line << "weft: unhandled exception ";
+    try {
+        std::rethrow_exception(exception);
+    } catch (std::exception const& thrown) {
+        int status = 0;
+        char* const readable = abi::__cxa_demangle(typeid(thrown).name(), nullptr, nullptr, &status);
+        line << (readable ? readable : typeid(thrown).name()) << ": " << thrown.what();
+        std::free(readable);
+    } catch (...) {
+        std::type_info const* const type = abi::__cxa_current_exception_type();
+        int status = 0;
+        char* const readable = type ? abi::__cxa_demangle(type->name(), nullptr, nullptr, &status) : nullptr;
+        line << "of type " << (readable ? readable : "unknown");
+        std::free(readable);
+    }
+    line << ", in a task spawned at " << spawned_at.file_name() << ':' << spawned_at.line() << " that nobody awaited";
+    return line.str();
+}
+
+namespace detail {
+
+namespace {
+
+struct remembered {
+    run_group* group;
+    std::shared_ptr<exception_handler const> handler;
+};
+
+struct failure_registry {
+    std::mutex mutex;
+    std::unordered_map<promise_base*, remembered> failures;
+};
+
+// Never destroyed: handles may be dropped while the program's static objects are.
+failure_registry& registry() {
+    static auto* const only = new failure_registry;
+    return *only;
+}
+
+void report(exception_handler const& handler, unhandled_exception const& what) noexcept {
+    try {
+        if (handler)
+            handler(what);
+        else
+            std::cerr << what.describe() + '\n' << std::flush;
+    } catch (...) {
+        try {
+            unhandled_exception const second{std::current_exception(), what.spawned_at};
+            std::cerr << "weft: on_unhandled_exception itself threw; " + second.describe() + '\n' << std::flush;
+        } catch (...) {
+            // No memory even for that.
+            std::fputs("weft: an exception that nobody awaited could not be reported: out of memory\n", stderr);
+        }
+    }
+}
+
+// unseen -> reported. relaxed, here and in mark_retrieved: the exception itself is published by the end of the task.
+bool claim_report(promise_base& failed) noexcept {
+    failure seen = failure::unseen;
+    return failed.failure.compare_exchange_strong(seen, failure::reported, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void mark_retrieved(promise_base& failed) noexcept {
+    failure seen = failure::unseen;
+    failed.failure.compare_exchange_strong(seen, failure::retrieved, std::memory_order_relaxed);
+}
+
+void remember_failure(promise_base& failed, run_group& group) noexcept {
+    try {
+        auto handler = group.core().on_unhandled;
+        failure_registry& all = registry();
+        std::lock_guard const lock(all.mutex);
+        all.failures.try_emplace(&failed, remembered{&group, std::move(handler)});
+    } catch (std::bad_alloc const&) {
+        // No memory to wait for somebody who awaits it.
+        if (claim_report(failed)) report(*group.core().on_unhandled, {failed.exception, failed.spawned_at});
+    }
+}
+
+void forget_failure(promise_base& failed) noexcept {
+    failure_registry& all = registry();
+    std::unique_lock lock(all.mutex);
+    auto const found = all.failures.find(&failed);
+    if (found == all.failures.end()) return;
+    std::shared_ptr<exception_handler const> const handler = std::move(found->second.handler);
+    all.failures.erase(found);
+    lock.unlock();
+    if (claim_report(failed)) report(*handler, {failed.exception, failed.spawned_at});
+}
+
+void report_failures_of(run_group& group) noexcept {
+    struct item {
+        std::shared_ptr<exception_handler const> handler;
+        unhandled_exception what;
+    };
+    // Copied under the lock, reported without it: a handle may be dropped meanwhile, and a handler may do what it likes.
+    std::vector<item> unseen;
+    {
+        std::lock_guard const lock(registry().mutex);
+        for (auto const& [failed, what] : registry().failures) {
+            if (what.group != &group) continue;
+            try {
+                if (unseen.size() == unseen.capacity()) unseen.reserve(2 * unseen.size() + 1);
+            } catch (std::bad_alloc const&) {
+                break;  // the rest is reported when their handles are dropped
+            }
+            if (claim_report(*failed)) unseen.push_back({what.handler, {failed->exception, failed->spawned_at}});
+        }
+    }
+    for (item const& each : unseen) report(*each.handler, each.what);
+}
+
+}  // namespace detail
+}  // namespace weft

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+// The queue of one worker from which the others steal.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <weft/detail/config.hpp>
+
+namespace weft::detail {
+
+// Chase & Lev, "Dynamic circular work-stealing deque" (SPAA 2005), with the orders of Le, Pop, Cohen & Zappa Nardelli, "Correct and
+// efficient work-stealing for weak memory models" (PPoPP 2013), their two fences replaced by seq_cst operations: x86 pays the same for
+// an exchange as for a fence or less, and thread sanitizers understand operations but not fences.
+//
+// Elements are the slots [top, bottom). Both counters only grow, but for the moment in which pop has taken one off bottom. The owner
+// adds at bottom. A deque is used in one of two ways, never both:
+//   LIFO: the owner takes from bottom (pop), thieves one at a time from top (steal).
+//   FIFO: the owner takes from top as a thief does (steal), and so nobody ever takes from bottom: a thief may take half (steal_half).
+//
+// Why no element is taken twice, and none is lost
+//   Whoever takes slot t from top has moved top from t to t+1 by compare-exchange, and top never returns to t: one winner. pop takes
+//   slot b without that only when it saw top < b after it had published bottom = b. A thief that takes slot b must have read top == b
+//   and, after that, bottom > b. All four accesses are seq_cst, so they stand in one order: if the thief's load of bottom comes before
+//   pop's exchange, so does its load of top == b, and then pop, loading top later still, cannot have seen top < b. If it comes after,
+//   it reads bottom <= b and takes nothing. For the last element (top == b) pop competes by compare-exchange like a thief.
+//   steal_half moves top from t to t+k. The slots t..t+k-1 were published (it saw bottom >= t+k) and can be reused only once top has
+//   passed them, so the copies it made before its compare-exchange succeeded are theirs.
+//
+// Growth doubles the array. The old one is kept until the deque dies, because a thief may still read it; what it reads there is right,
+// for the owner never writes to it again. All old ones together are smaller than the current one.
+template <class Value, template <class> class Atomic = std::atomic>
+class work_deque {
+public:
+    enum class status : std::uint8_t { taken, empty, retry };
+    struct stolen {
+        status outcome;
+        Value value;
+    };
+
+    explicit work_deque(std::size_t capacity) { adopt(std::make_unique<array>(std::max<std::size_t>(capacity, 2))); }
+    work_deque(work_deque const&) = delete;
+    work_deque& operator=(work_deque const&) = delete;
+
+    // Owner. After it, `count` pushes need no memory. Throws std::bad_alloc with nothing changed.
+    void reserve(std::size_t count) {
+        if (bottom_.load(std::memory_order_relaxed) + static_cast<std::int64_t>(count) > full_at_) [[unlikely]]
+            make_room(static_cast<std::int64_t>(count));
+    }
+
+    // Owner. Throws std::bad_alloc where it was not reserved, with nothing changed.
+    void push(Value value) {
+        reserve(1);
+        std::int64_t const b = bottom_.load(std::memory_order_relaxed);
+        slot(b).store(value, std::memory_order_relaxed);
+        publish(b + 1);
+    }
+
+    // Owner. Pushes values[count-1] first and values[0] last, in one step. They must have been reserved.
+    void push_reversed(Value const* values, std::size_t count) noexcept {
+        std::int64_t b = bottom_.load(std::memory_order_relaxed);
+        while (count > 0) slot(b++).store(values[--count], std::memory_order_relaxed);
+        publish(b);
+    }
+
+    // Owner, LIFO. Null when empty.
+    [[nodiscard]] Value pop() noexcept {
+        std::int64_t const b = bottom_.load(std::memory_order_relaxed) - 1;
+        // seq_cst, this and the next. Pair with: the two loads in steal. Proof above. If weaker (a release store, or a relaxed load of
+        // top): this and a thief both take the last element.
+        bottom_.exchange(b, std::memory_order_seq_cst);
+        std::int64_t const t = top_.load(std::memory_order_seq_cst);
+        Value const value = slot(b).load(std::memory_order_relaxed);
+        if (t < b) [[likely]] return value;
+        return pop_last(t, b, value);
+    }
+
+    // Any thread: the oldest element. `retry`: another took it just now.
+    [[nodiscard]] stolen steal() noexcept {
+        // seq_cst, both. Pair with: pop. The load of bottom is also the acquire of push's release: it makes the slot visible.
+        std::int64_t t = top_.load(std::memory_order_seq_cst);
+        std::int64_t const b = bottom_.load(std::memory_order_seq_cst);
+        if (t >= b) return {status::empty, Value{}};
+        // acquire. Pairs with: adopt. Makes visible: the array's contents. If weaker: slots of a new array read before they are filled.
+        Value const value = array_.load(std::memory_order_acquire)->at(t).load(std::memory_order_relaxed);
+        // seq_cst. Pairs with: pop's load of top, and the other thieves. If weaker: pop may not see that this thief was faster.
+        if (!top_.compare_exchange_strong(t, t + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) return {status::retry, Value{}};
+        return {status::taken, value};
+    }
+
+    // FIFO; called by the owner of `into`. Moves half of the elements, at most `limit` of them: the oldest is returned, the others are
+    // put into `into` in their order.
+    [[nodiscard]] stolen steal_half(work_deque& into, std::int64_t limit) {
+        // The same pairs as in steal.
+        std::int64_t t = top_.load(std::memory_order_seq_cst);
+        std::int64_t const b = bottom_.load(std::memory_order_seq_cst);
+        if (t >= b) return {status::empty, Value{}};
+        std::int64_t const count = std::min((b - t + 1) / 2, limit);
+        into.reserve(static_cast<std::size_t>(count - 1));
+        array* const from = array_.load(std::memory_order_acquire);
+        Value const value = from->at(t).load(std::memory_order_relaxed);
+        std::int64_t const into_b = into.bottom_.load(std::memory_order_relaxed);
+        // Written behind into's bottom, where nobody looks before publish.
+        for (std::int64_t i = 1; i < count; ++i)
+            into.slot(into_b + i - 1).store(from->at(t + i).load(std::memory_order_relaxed), std::memory_order_relaxed);
+        if (!top_.compare_exchange_strong(t, t + count, std::memory_order_seq_cst, std::memory_order_relaxed))
+            return {status::retry, Value{}};
+        if (count > 1) into.publish(into_b + count - 1);
+        return {status::taken, value};
+    }
+
+    // Any thread; a snapshot. For whoever is about to sleep, the fence that makes it reliable stands at the caller.
+    [[nodiscard]] std::size_t size() const noexcept {
+        std::int64_t const t = top_.load(std::memory_order_acquire);
+        std::int64_t const b = bottom_.load(std::memory_order_acquire);
+        return b > t ? static_cast<std::size_t>(b - t) : 0;
+    }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+
+private:
+    class array {
+    public:
+        explicit array(std::size_t capacity) : mask_(capacity - 1), slots_(std::make_unique<Atomic<Value>[]>(capacity)) {}
+        [[nodiscard]] Atomic<Value>& at(std::int64_t index) const noexcept { return slots_[static_cast<std::size_t>(index) & mask_]; }
+        [[nodiscard]] std::size_t capacity() const noexcept { return mask_ + 1; }
+
+    private:
+        std::size_t mask_;
+        std::unique_ptr<Atomic<Value>[]> slots_;
+    };
+
+    Atomic<Value>& slot(std::int64_t index) const noexcept { return own_array_->at(index); }
+
+    void publish(std::int64_t b) noexcept {
+        // release. Pairs with: the load of bottom in steal. Makes visible: the slots below b, and all that their jobs refer to. If
+        // weaker: a thief resumes a coroutine that is not set up yet.
+        bottom_.store(b, std::memory_order_release);
+    }
+
+    WEFT_NOINLINE Value pop_last(std::int64_t t, std::int64_t b, Value value) noexcept {
+        if (t > b || !top_.compare_exchange_strong(t, t + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) value = Value{};
+        // release, so that bottom is published in one way only.
+        publish(b + 1);
+        return value;
+    }
+
+    WEFT_NOINLINE void make_room(std::int64_t count) {
+        std::int64_t const b = bottom_.load(std::memory_order_relaxed);
+        // acquire. Pairs with: the thieves' compare-exchange of top. Makes visible: that they have read the slots which are reused now.
+        std::int64_t const t = top_.load(std::memory_order_acquire);
+        std::size_t capacity = own_array_->capacity();
+        if (b - t + count > static_cast<std::int64_t>(capacity)) {
+            while (b - t + count > static_cast<std::int64_t>(capacity)) capacity *= 2;
+            arrays_.reserve(arrays_.size() + 1);
+            auto larger = std::make_unique<array>(capacity);
+            for (std::int64_t i = t; i < b; ++i) larger->at(i).store(slot(i).load(std::memory_order_relaxed), std::memory_order_relaxed);
+            adopt(std::move(larger));
+        }
+        full_at_ = t + static_cast<std::int64_t>(capacity);
+    }
+
+    void adopt(std::unique_ptr<array> next) {
+        arrays_.push_back(std::move(next));
+        own_array_ = arrays_.back().get();
+        full_at_ = top_.load(std::memory_order_relaxed) + static_cast<std::int64_t>(own_array_->capacity());
+        // release. Pairs with: the loads of array_ in steal and steal_half.
+        array_.store(own_array_, std::memory_order_release);
+    }
+
+    // Written by the owner.
+    alignas(config::destructive_interference) Atomic<std::int64_t> bottom_{0};
+    array* own_array_ = nullptr;
+    std::int64_t full_at_ = 0;  // bottom may go so far; a lower bound, because top may have moved on since
+    Atomic<array*> array_{nullptr};
+    std::vector<std::unique_ptr<array>> arrays_;  // the last one is in use
+    // Written by thieves.
+    alignas(config::destructive_interference) Atomic<std::int64_t> top_{0};
+};
+
+}  // namespace weft::detail

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+#include "worker.hpp"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "asymmetric_fence.hpp"
+#include "clock.hpp"
+#include "scheduler.hpp"
+
+namespace weft::detail {
+
+constinit thread_local worker* this_worker = nullptr;
+
+worker::worker(scheduler& pool, unsigned index) : pool_(pool), index_(index), random_(index * 0x9e37'79b9u + 1) {}
+
+void worker::loop() noexcept {
+    this_worker = this;
+    while (!pool_.stopping())
+        if (job const next = next_job()) run(next);
+    this_worker = nullptr;
+}
+
+void worker::run(job next) noexcept {
+    if (watch_time_) {
+        watch_time_ = false;
+        if (pool_.timers.unkept() && pool_.idle_workers.somebody_sleeps()) pool_.wake_one();
+    }
+    running = owner_of(next);
+    for (;;) {
+        budget_ = budget;
+        next.resume();
+        if (ended) release_ended(*std::exchange(ended, nullptr), index_);
+        if (!next_) return;
+        next = std::exchange(next_, {});
+        if (!time_to_look_around()) continue;
+        // Others get their turn. What goes on here becomes the newest fork: first in line after them, and in reach of thieves.
+        try {
+            forks.push(next);
+        } catch (std::bad_alloc const&) {
+            continue;
+        }
+        remember_owner(next, running);
+        announce_work();
+        return;
+    }
+}
+
+bool worker::time_to_look_around() noexcept {
+    if (++jobs_ % look_around_every == 0) others_first_ = true;
+    if (clock_countdown_ > 0) --clock_countdown_;
+    return others_first_ || clock_countdown_ == 0;
+}
+
+job worker::next_job() noexcept {
+    if (time_to_look_around() && clock_countdown_ == 0) look_at_clock();
+    job const found = own_job();
+    if (!found) return search();
+    if (searching_) stop_searching();
+    return found;
+}
+
+job worker::own_job() noexcept {
+    if (std::exchange(others_first_, false)) {
+        if (job const entering = pool_.entrance.pop()) return entering;
+        if (job const oldest = take_ready()) return oldest;
+    }
+    if (!forks.empty())
+        if (job const newest = forks.pop()) return newest;
+    if (job const oldest = take_ready()) return oldest;
+    return pool_.entrance.pop();
+}
+
+job worker::take_ready() noexcept {
+    for (;;) {
+        auto const [outcome, oldest] = ready.steal();
+        if (outcome == work_deque<job>::status::taken) return oldest;
+        if (outcome == work_deque<job>::status::empty) return {};
+    }
+}
+
+void worker::make_ready(job ready_job) noexcept {
+    put_ready(ready_job);
+    announce_work();
+}
+
+void worker::put_ready(job ready_job) noexcept {
+    try {
+        ready.push(ready_job);
+    } catch (std::bad_alloc const&) {
+        // No memory to grow the queue. The door from outside needs none.
+        pool_.entrance.push_without_memory(ready_job);
+    }
+}
+
+void worker::announce_work() noexcept {
+    pool_.announce_work();
+}
+
+// ---- Time
+
+void worker::look_at_clock() noexcept {
+    if (pool_.timers.next_expiry() == timer_driver::never) {
+        clock_countdown_ = clock_interval_ = look_around_every;
+        return;
+    }
+    std::int64_t const now = steady_now();
+    // Aims at one look per clock_period, whatever a job takes.
+    std::int64_t const elapsed = now - std::exchange(clock_last_, now);
+    if (elapsed > clock_period)
+        clock_interval_ = std::max(1u, clock_interval_ / 2);
+    else if (elapsed < clock_period / 2)
+        clock_interval_ = std::min(look_around_every, clock_interval_ * 2);
+    clock_countdown_ = clock_interval_;
+    fire_timers(now);
+}
+
+void worker::fire_timers(std::int64_t now) noexcept {
+    pool_.timers.fire_due(now, [this](job due) { put_ready(due); });
+    // The first of them is for this worker.
+    if (ready.size() > 1) announce_work();
+}
+
+// ---- Nothing to do
+
+job worker::search() noexcept {
+    if (pool_.timers.next_expiry() != timer_driver::never) fire_timers(steady_now());
+    if (!searching_) searching_ = pool_.idle_workers.begin_search();
+    if (searching_) {
+        for (int round = 0; round < search_rounds && !pool_.stopping(); ++round) {
+            bool contended = false;
+            if (job const found = search_once(contended)) {
+                stop_searching();
+                return found;
+            }
+            if (!contended)
+                for (int pause = 0; pause < pauses_per_round; ++pause) WEFT_SPIN_PAUSE();
+        }
+    } else {
+        // Enough others search; but what this worker has just made ready is its own to take.
+        if (job const oldest = take_ready()) return oldest;
+    }
+    sleep();
+    return {};
+}
+
+job worker::search_once(bool& contended) noexcept {
+    if (job const oldest = take_ready()) return oldest;
+    if (job const entering = pool_.entrance.pop()) return entering;
+    auto const count = static_cast<unsigned>(pool_.workers.size());
+    unsigned victim = random_below(count);
+    for (unsigned tried = 0; tried < count; ++tried) {
+        if (victim != index_)
+            if (job const stolen = steal_from(*pool_.workers[victim], contended)) return stolen;
+        if (++victim == count) victim = 0;
+    }
+    return {};
+}
+
+job worker::steal_from(worker& victim, bool& contended) noexcept {
+    using status = work_deque<job>::status;
+    auto taken = victim.forks.steal();
+    if (taken.outcome == status::empty) {
+        try {
+            taken = victim.ready.steal_half(ready, steal_limit);
+        } catch (std::bad_alloc const&) {
+            taken = victim.ready.steal();
+        }
+    }
+    if (taken.outcome == status::retry) contended = true;
+    return taken.value;
+}
+
+void worker::stop_searching() noexcept {
+    searching_ = false;
+    // Whoever published a job while this worker searched has woken nobody, counting on it. Alone, it passes that on: lib/README.md,
+    // "Sleeping and waking", step 4.
+    watch_time_ = true;
+    idle& others = pool_.idle_workers;
+    if (!others.end_search() || !others.somebody_sleeps()) return;
+    asymmetric_fence::heavy();
+    if (pool_.work_visible()) pool_.wake_one();
+}
+
+void worker::sleep() noexcept {
+    idle& others = pool_.idle_workers;
+    timer_driver& timers = pool_.timers;
+    others.fall_asleep(index_, std::exchange(searching_, false));
+    asymmetric_fence::heavy();
+    bool token = false;
+    if (!pool_.stopping() && !pool_.work_visible()) {
+        std::int64_t const deadline = timers.keep_time(index_);
+        token = park.park(deadline);
+        if (deadline != timer_driver::never) timers.stop_keeping_time(index_);
+    }
+    if (!token && !others.rise(index_)) {
+        // Chosen in this very moment: the token is on its way.
+        park.park();
+        token = true;
+    }
+    searching_ = token;
+    watch_time_ = true;
+    clock_countdown_ = 1;
+}
+
+unsigned worker::random_below(unsigned bound) noexcept {
+    // Marsaglia, "Xorshift RNGs" (2003), the triple 13, 17, 5; then scaled, which is uniform enough to choose a victim.
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 17;
+    random_ ^= random_ << 5;
+    return static_cast<unsigned>((std::uint64_t{random_} * bound) >> 32);
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// One thread of a runtime: its queues and its loop.
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <cstdint>
+#include <string>
+
+#include <weft/detail/config.hpp>
+
+#include "frame_cache.hpp"
+#include "job.hpp"
+#include "parker.hpp"
+#include "work_deque.hpp"
+
+namespace weft::detail {
+
+class scheduler;
+struct promise_base;
+
+// What the loop asks of the layer of tasks, which stands above it (lib/spawn.cpp).
+[[nodiscard]] promise_base* owner_of(job suspended) noexcept;
+void remember_owner(job suspended, promise_base* owner) noexcept;
+void release_ended(promise_base& task, unsigned worker) noexcept;
+
+// Its members are touched by the worker's own thread, but for the deques' thieves and `park`'s wakers.
+class alignas(config::destructive_interference) worker {
+public:
+    worker(scheduler& pool, unsigned index);
+
+    // What the thread does until the scheduler stops.
+    void loop() noexcept;
+
+    // A job that is ready: to the back of this worker's line. A sleeping worker is woken for it if nobody searches.
+    void make_ready(job ready_job) noexcept;
+
+    // After a push to `forks` or `ready`.
+    void announce_work() noexcept;
+
+    // Passes the worker from one coroutine to the next. Once in `budget` times the next one waits until the stack is unwound to the
+    // loop, which bounds the stack where the compiler makes no tail call, and lets the loop look at the clock and the injector.
+    WEFT_ALWAYS_INLINE std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
+        if (--budget_ > 0) [[likely]] return next;
+        next_ = next;
+        return std::noop_coroutine();
+    }
+
+    // This worker has armed a timer: before its next job it sees to it that time is kept.
+    void armed_timer() noexcept { watch_time_ = true; }
+
+    [[nodiscard]] scheduler& pool() const noexcept { return pool_; }
+    [[nodiscard]] unsigned index() const noexcept { return index_; }
+
+    frame_cache frames;
+    // Children of gathers. LIFO: the newest first, so memory is bounded by depth; thieves take the oldest, with the largest subtrees.
+    work_deque<job> forks{256};
+    // Tasks spawned, woken or yielded. FIFO: fair.
+    work_deque<job> ready{256};
+    // The task on whose behalf the running coroutine runs.
+    promise_base* running = nullptr;
+    // A task that has just ended, to be released once its coroutine is really suspended, which is when the loop has the thread again.
+    promise_base* ended = nullptr;
+    parker park;
+
+private:
+    // Transfers between two visits to the loop. Each may be a nested call of a few hundred bytes under AddressSanitizer.
+    static constexpr int budget = 128;
+    // Jobs between two looks at what only others fill: the injector, the timers, and `ready` while there are forks. A prime, so that
+    // it keeps no step with a program's own period (Go's scheduler uses the same number).
+    static constexpr unsigned look_around_every = 61;
+    // Time between two looks at the clock while timers are armed.
+    static constexpr std::int64_t clock_period = 50'000;
+    // How many jobs one steal takes at most.
+    static constexpr std::int64_t steal_limit = 256;
+
+    // Looks at all queues before a searching worker parks, each followed by so many pauses; some 10 to 30 us together.
+    static constexpr int search_rounds = 100;
+    static constexpr int pauses_per_round = 8;
+
+    void run(job next) noexcept;
+    [[nodiscard]] job next_job() noexcept;
+    [[nodiscard]] job own_job() noexcept;
+    [[nodiscard]] job take_ready() noexcept;
+    void put_ready(job ready_job) noexcept;
+    // Counts a job, and says whether it is time for the injector, the others in line, or the clock.
+    [[nodiscard]] bool time_to_look_around() noexcept;
+    void look_at_clock() noexcept;
+    void fire_timers(std::int64_t now) noexcept;
+    [[nodiscard]] job search() noexcept;
+    [[nodiscard]] job search_once(bool& contended) noexcept;
+    [[nodiscard]] job steal_from(worker& victim, bool& contended) noexcept;
+    void stop_searching() noexcept;
+    void sleep() noexcept;
+    [[nodiscard]] unsigned random_below(unsigned bound) noexcept;
+
+    scheduler& pool_;
+    unsigned const index_;
+    int budget_ = budget;
+    std::coroutine_handle<> next_;
+    unsigned jobs_ = 0;
+    bool others_first_ = false;
+    bool searching_ = false;
+    bool watch_time_ = false;
+    unsigned clock_countdown_ = 1;  // jobs until the next look at the clock
+    unsigned clock_interval_ = 1;
+    std::int64_t clock_last_ = 0;
+    std::uint32_t random_;
+};
+
+// The worker that the calling thread is; null on any other thread. Read only in out-of-line functions that no coroutine is inlined
+// into or inlines: compilers keep a thread_local's address over a suspension.
+WEFT_FIXED_TLS extern constinit thread_local worker* this_worker;
+
+}  // namespace weft::detail
