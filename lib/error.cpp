@@ -20,6 +20,10 @@ void throw_reused_task() {
     throw invalid_state("weft::task: this task was awaited already; a task runs once: call the coroutine again, or spawn it and await the handle");
 }
 
+void throw_reused_gather() {
+    throw invalid_state("weft::gather: this gather was awaited already; its tasks run once: make them, and the gather, anew");
+}
+
 void throw_empty_handle() {
     throw invalid_state("weft::join_handle: this handle is empty: it was default-constructed or moved from; use the one that spawn returned");
 }

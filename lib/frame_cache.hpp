@@ -5,8 +5,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 
 #include <weft/detail/config.hpp>
+#include <weft/detail/frame.hpp>
 
 namespace weft::detail {
 
@@ -18,62 +20,53 @@ namespace weft::detail {
 class frame_cache {
 public:
     frame_cache() noexcept {
-        for (std::size_t which = 0; which < class_count; ++which) classes_[which].room = limit_of(which);
+        for (std::size_t which = 0; which < frame_classes; ++which) lists_[which].room = limit_of(which);
     }
     frame_cache(frame_cache const&) = delete;
     frame_cache& operator=(frame_cache const&) = delete;
     ~frame_cache();
 
-    // Throws std::bad_alloc.
-    [[nodiscard]] void* allocate(std::size_t size) {
-        std::size_t const which = class_of(size);
-        if (which < class_count) [[likely]] {
-            size_class& frames = classes_[which];
-            if (block* const first = frames.first) [[likely]] {
-                frames.first = first->next;
-                ++frames.room;
-                return first;
-            }
-        }
-        return allocate_uncached(size);
+    // Throws std::bad_alloc. Everything but the pop and the push is a call at the end, so that these need no stack frame.
+    [[nodiscard]] WEFT_ALWAYS_INLINE void* allocate(std::size_t size_class) {
+        list& frames = lists_[size_class];
+        block* const first = frames.first;
+        if (!first) [[unlikely]] return allocate_uncached(size_class * frame_granularity);
+        frames.first = first->next;
+        ++frames.room;
+        return first;
     }
 
-    void free(void* frame, std::size_t size) noexcept {
-        std::size_t const which = class_of(size);
-        if (which >= class_count) [[unlikely]] return free_uncached(frame);
-        size_class& frames = classes_[which];
-        if (frames.room == 0) [[unlikely]] shed(frames);
+    WEFT_ALWAYS_INLINE void free(void* frame, std::size_t size_class) noexcept {
+        list& frames = lists_[size_class];
+        if (frames.room == 0) [[unlikely]] return free_into_full(frames, frame);
         frames.first = new (frame) block{frames.first};
         --frames.room;
     }
 
-    // Straight from and to the allocator. Sizes are rounded up to their class, so that either side may have been cached.
-    [[nodiscard]] static void* allocate_uncached(std::size_t size);
-    static void free_uncached(void* frame) noexcept;
+    // Straight from and to the allocator. Sizes are multiples of the granularity where the other side may be a list.
+    [[nodiscard]] WEFT_NOINLINE static void* allocate_uncached(std::size_t size);
+    WEFT_NOINLINE static void free_uncached(void* frame) noexcept;
 
 private:
     struct block {
         block* next;
     };
-    struct size_class {
+    struct list {
         block* first = nullptr;
         std::uint32_t room = 0;  // how many more it takes
     };
 
-    static constexpr std::size_t granularity = 32;
-    static constexpr std::size_t class_count = config::asan || config::tsan ? 0 : 33;  // frames up to 1024 bytes
     // A list holds at most this much; enough for a gather of a thousand children to find their frames again.
     static constexpr std::size_t bytes_per_class = 128 * 1024;
 
-    static constexpr std::size_t class_of(std::size_t size) noexcept { return (size + granularity - 1) / granularity; }
-    static constexpr std::uint32_t limit_of(std::size_t which) noexcept {
-        return static_cast<std::uint32_t>(bytes_per_class / granularity / (which + 1));
+    static constexpr std::uint32_t limit_of(std::size_t size_class) noexcept {
+        return config::asan || config::tsan ? 0 : static_cast<std::uint32_t>(bytes_per_class / frame_granularity / (size_class + 1));
     }
 
-    // Gives half of a full list back.
-    WEFT_NOINLINE void shed(size_class& frames) noexcept;
+    // Gives half of a full list back first.
+    WEFT_NOINLINE void free_into_full(list& frames, void* frame) noexcept;
 
-    std::array<size_class, class_count == 0 ? 1 : class_count> classes_;
+    std::array<list, frame_classes> lists_;
 };
 
 }  // namespace weft::detail

@@ -37,8 +37,11 @@ public:
 
     // After a job was published: wakes a sleeper if nobody searches.
     void announce_work() noexcept {
+        if (somebody_to_wake()) [[unlikely]] wake_one();
+    }
+    [[nodiscard]] bool somebody_to_wake() const noexcept {
         asymmetric_fence::light();
-        if (idle_workers.wants_waking()) [[unlikely]] wake_one();
+        return idle_workers.wants_waking();
     }
     void wake_one() noexcept;
 

@@ -135,7 +135,7 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
     // acquire: pairs with `complete`, for the case that the task has ended.
     waiter* newest = task.waiters.load(std::memory_order_acquire);
     do {
-        if (newest == &ended_mark) return handle_of(waiting);
+        if (newest == &ended_mark) return here.transfer(handle_of(waiting));
         node.next = newest;
         // release. Pairs with: the exchange in `complete`. Makes visible: the node. If weaker: it wakes nobody knows whom.
     } while (!task.waiters.compare_exchange_weak(newest, &node, std::memory_order_release, std::memory_order_acquire));

@@ -48,8 +48,11 @@ public:
 
     // Owner. After it, `count` pushes need no memory. Throws std::bad_alloc with nothing changed.
     void reserve(std::size_t count) {
-        if (bottom_.load(std::memory_order_relaxed) + static_cast<std::int64_t>(count) > full_at_) [[unlikely]]
-            make_room(static_cast<std::int64_t>(count));
+        if (!has_room(count)) [[unlikely]] make_room(static_cast<std::int64_t>(count));
+    }
+    // Owner. Whether that is so already; it may be when this says no.
+    [[nodiscard]] bool has_room(std::size_t count) const noexcept {
+        return bottom_.load(std::memory_order_relaxed) + static_cast<std::int64_t>(count) <= full_at_;
     }
 
     // Owner. Throws std::bad_alloc where it was not reserved, with nothing changed.
@@ -69,14 +72,35 @@ public:
 
     // Owner, LIFO. Null when empty.
     [[nodiscard]] Value pop() noexcept {
+        popping const begun = begin_pop();
+        return begun.decided() ? popped(begun) : finish_pop(begun);
+    }
+
+    // pop in two steps, for a caller whose fast path must stay free of calls: where the first one has decided, `popped` is the answer;
+    // else finish_pop must follow at once.
+    struct popping {
+        std::int64_t top;
+        std::int64_t bottom;
+        [[nodiscard]] bool decided() const noexcept { return top < bottom; }
+    };
+    [[nodiscard]] popping begin_pop() noexcept {
         std::int64_t const b = bottom_.load(std::memory_order_relaxed) - 1;
         // seq_cst, this and the next. Pair with: the two loads in steal. Proof above. If weaker (a release store, or a relaxed load of
         // top): this and a thief both take the last element.
         bottom_.exchange(b, std::memory_order_seq_cst);
-        std::int64_t const t = top_.load(std::memory_order_seq_cst);
-        Value const value = slot(b).load(std::memory_order_relaxed);
-        if (t < b) [[likely]] return value;
-        return pop_last(t, b, value);
+        return {top_.load(std::memory_order_seq_cst), b};
+    }
+    [[nodiscard]] Value popped(popping begun) const noexcept { return slot(begun.bottom).load(std::memory_order_relaxed); }
+    [[nodiscard]] WEFT_NOINLINE Value finish_pop(popping begun) noexcept {
+        auto [t, b] = begun;
+        Value value{};
+        if (t == b) {
+            Value const last = popped(begun);
+            if (top_.compare_exchange_strong(t, t + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) value = last;
+        }
+        // release, so that bottom is published in one way only.
+        publish(b + 1);
+        return value;
     }
 
     // Any thread: the oldest element. `retry`: another took it just now.
@@ -127,13 +151,15 @@ private:
         explicit array(std::size_t capacity) : mask_(capacity - 1), slots_(std::make_unique<Atomic<Value>[]>(capacity)) {}
         [[nodiscard]] Atomic<Value>& at(std::int64_t index) const noexcept { return slots_[static_cast<std::size_t>(index) & mask_]; }
         [[nodiscard]] std::size_t capacity() const noexcept { return mask_ + 1; }
+        [[nodiscard]] Atomic<Value>* slots() const noexcept { return slots_.get(); }
 
     private:
         std::size_t mask_;
         std::unique_ptr<Atomic<Value>[]> slots_;
     };
 
-    Atomic<Value>& slot(std::int64_t index) const noexcept { return own_array_->at(index); }
+    // The owner's short cut into its array.
+    Atomic<Value>& slot(std::int64_t index) const noexcept { return own_slots_[static_cast<std::size_t>(index) & own_mask_]; }
 
     void publish(std::int64_t b) noexcept {
         // release. Pairs with: the load of bottom in steal. Makes visible: the slots below b, and all that their jobs refer to. If
@@ -141,18 +167,11 @@ private:
         bottom_.store(b, std::memory_order_release);
     }
 
-    WEFT_NOINLINE Value pop_last(std::int64_t t, std::int64_t b, Value value) noexcept {
-        if (t > b || !top_.compare_exchange_strong(t, t + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) value = Value{};
-        // release, so that bottom is published in one way only.
-        publish(b + 1);
-        return value;
-    }
-
     WEFT_NOINLINE void make_room(std::int64_t count) {
         std::int64_t const b = bottom_.load(std::memory_order_relaxed);
         // acquire. Pairs with: the thieves' compare-exchange of top. Makes visible: that they have read the slots which are reused now.
         std::int64_t const t = top_.load(std::memory_order_acquire);
-        std::size_t capacity = own_array_->capacity();
+        std::size_t capacity = own_mask_ + 1;
         if (b - t + count > static_cast<std::int64_t>(capacity)) {
             while (b - t + count > static_cast<std::int64_t>(capacity)) capacity *= 2;
             arrays_.reserve(arrays_.size() + 1);
@@ -165,15 +184,18 @@ private:
 
     void adopt(std::unique_ptr<array> next) {
         arrays_.push_back(std::move(next));
-        own_array_ = arrays_.back().get();
-        full_at_ = top_.load(std::memory_order_relaxed) + static_cast<std::int64_t>(own_array_->capacity());
+        array* const current = arrays_.back().get();
+        own_slots_ = current->slots();
+        own_mask_ = current->capacity() - 1;
+        full_at_ = top_.load(std::memory_order_relaxed) + static_cast<std::int64_t>(current->capacity());
         // release. Pairs with: the loads of array_ in steal and steal_half.
-        array_.store(own_array_, std::memory_order_release);
+        array_.store(current, std::memory_order_release);
     }
 
     // Written by the owner.
     alignas(config::destructive_interference) Atomic<std::int64_t> bottom_{0};
-    array* own_array_ = nullptr;
+    Atomic<Value>* own_slots_ = nullptr;
+    std::size_t own_mask_ = 0;
     std::int64_t full_at_ = 0;  // bottom may go so far; a lower bound, because top may have moved on since
     Atomic<array*> array_{nullptr};
     std::vector<std::unique_ptr<array>> arrays_;  // the last one is in use

@@ -35,13 +35,14 @@ void worker::run(job next) noexcept {
         if (!next_) return;
         next = std::exchange(next_, {});
         if (!time_to_look_around()) continue;
-        // Others get their turn. What goes on here becomes the newest fork: first in line after them, and in reach of thieves.
+        // Others get their turn. What goes on here becomes the newest fork: first in line after them, and in reach of thieves, so
+        // its owner is noted before.
+        remember_owner(next, running);
         try {
             forks.push(next);
         } catch (std::bad_alloc const&) {
             continue;
         }
-        remember_owner(next, running);
         announce_work();
         return;
     }

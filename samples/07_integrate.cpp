@@ -8,6 +8,7 @@
 
 #include <weft/weft.hpp>
 
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 
@@ -22,7 +23,9 @@ struct interval {
     double area() const { return (b - a) / 6 * (f_a + 4 * f_middle + f_b); }  // Simpson's rule
 };
 
-weft::task<double> integrate(interval whole, double tolerance) {
+constexpr double tolerance = 1e-15;  // for each interval that is not halved further
+
+weft::task<double> integrate(interval whole) {
     interval const left{whole.a, whole.middle(), whole.f_a, f((whole.a + whole.middle()) / 2), whole.f_middle};
     interval const right{whole.middle(), whole.b, whole.f_middle, f((whole.middle() + whole.b) / 2), whole.f_b};
 
@@ -31,7 +34,7 @@ weft::task<double> integrate(interval whole, double tolerance) {
     if (std::abs(error) <= tolerance) co_return area + error;
 
     // Down to the smallest interval: a child is so cheap that no cut-off is needed.
-    auto [left_area, right_area] = co_await weft::gather(integrate(left, tolerance / 2), integrate(right, tolerance / 2));
+    auto [left_area, right_area] = co_await weft::gather(integrate(left), integrate(right));
     co_return left_area + right_area;  // in this order always: however the work was spread, the rounding is the same
 }
 
@@ -39,25 +42,25 @@ struct measurement {
     double area, seconds;
 };
 
-measurement measure(weft::runtime& runtime, interval whole, double tolerance) {
+measurement measure(weft::runtime& runtime, interval whole) {
     auto const start = std::chrono::steady_clock::now();
-    double const area = runtime.run(integrate(whole, tolerance));
+    double const area = runtime.run(integrate(whole));
     return {area, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
 }
 
 int main() {
-    double const a = 0, b = 100, exact = std::sin(b * b), tolerance = 1e-9;
+    double const a = 0, b = 100, exact = std::sin(b * b);
     interval const whole{a, b, f(a), f((a + b) / 2), f(b)};
 
     weft::runtime alone({.workers = 1});
-    auto const one = measure(alone, whole, tolerance);
+    auto const one = measure(alone, whole);
     std::printf("1 worker: %.2f s\n", one.seconds);
 
     weft::runtime together;
-    auto const all = measure(together, whole, tolerance);
+    auto const all = measure(together, whole);
     std::printf("%u workers: %.2f s, %.1f times as fast\n", together.workers(), all.seconds, one.seconds / all.seconds);
 
-    bool const correct = one.area == all.area && std::abs(all.area - exact) <= tolerance;
+    bool const correct = one.area == all.area && std::abs(all.area - exact) < 1e-9;
     std::printf("area %.9f, exact %.9f: %s\n", all.area, exact, correct ? "correct" : "wrong");
     return correct ? 0 : 1;
 }

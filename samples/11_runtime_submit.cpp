@@ -11,6 +11,7 @@
 
 #include <weft/weft.hpp>
 
+#include <functional>
 #include <future>
 #include <iostream>
 #include <string>

@@ -23,7 +23,9 @@ TEST_CASE("a name may have ](both)[", "[support]") { SUCCEED(); }
 
 TEST_CASE("a watchdog is silent when the test ends in time", "[support]") {
     const auto start = std::chrono::steady_clock::now();
-    { const weft::test::watchdog guard{60s, "ends at once"}; }
+    {
+        const weft::test::watchdog guard{60s, "ends at once"};
+    }
     CHECK(std::chrono::steady_clock::now() - start < 30s);
 }
 

@@ -28,14 +28,18 @@ inline constexpr return_exceptions_t return_exceptions{};
 
 namespace detail {
 
-// A gather's children are tasks. What is none is awaited by one.
+// A gather's children are tasks. What is none is awaited by one: a temporary is moved into that, a named awaitable stays where it is.
 template <class Awaitable>
-task<await_result_t<Awaitable>> await_in_task(Awaitable awaitable) {
+using awaited_value_t = std::conditional_t<std::is_rvalue_reference_v<await_result_t<Awaitable>>,
+                                           std::remove_reference_t<await_result_t<Awaitable>>, await_result_t<Awaitable>>;
+
+template <class Awaitable>
+task<awaited_value_t<Awaitable>> await_in_task(Awaitable awaitable) {
     co_return co_await std::forward<Awaitable>(awaitable);
 }
-template <class Value>
-task<Value> await_in_task_copying(join_handle<Value> const* handle) {
-    co_return co_await *handle;
+template <class Result, class Awaitable>
+task<Result> await_named_in_task(Awaitable* awaitable) {
+    co_return co_await *awaitable;
 }
 
 template <class Value>
@@ -50,12 +54,15 @@ template <class Value>
 task<Value> as_task(join_handle<Value> const& handle) {
     static_assert(std::is_void_v<Value> || std::is_copy_constructible_v<Value> || std::is_reference_v<Value>,
                   "weft::gather of a named join_handle copies its value; std::move the handle in to have a move-only one");
-    return await_in_task_copying(&handle);
+    return await_named_in_task<Value>(&handle);
 }
 template <awaitable Awaitable>
     requires(!is_task<std::remove_cvref_t<Awaitable>>::value && !is_join_handle<std::remove_cvref_t<Awaitable>>::value)
 auto as_task(Awaitable&& other) {
-    return await_in_task<std::remove_cvref_t<Awaitable>>(std::forward<Awaitable>(other));
+    if constexpr (std::is_lvalue_reference_v<Awaitable>)
+        return await_named_in_task<awaited_value_t<Awaitable>>(std::addressof(other));
+    else
+        return await_in_task<std::remove_cvref_t<Awaitable>>(std::forward<Awaitable>(other));
 }
 
 template <class Awaitable>
@@ -74,7 +81,7 @@ element_t<ReturnExceptions, Value> take_element(std::coroutine_handle<> frame) {
         if constexpr (std::is_void_v<Value>)
             return {};
         else
-            return child.storage.take();
+            return result<Value>(std::in_place, child.storage.take());
     } else if constexpr (std::is_void_v<Value>) {
         return {};
     } else {
@@ -94,9 +101,13 @@ public:
     WEFT_NOINLINE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) {
         static_assert(std::derived_from<Promise, promise_base>,
                       "weft::gather can be awaited only in a weft::task; from other code use weft::run or weft::runtime::submit");
+        if (promise_of(frames_[0].address()).link != nullptr) [[unlikely]] throw_reused_gather();
         std::construct_at(&join_, static_cast<std::uint32_t>(frames_.size()));
         join_.parent = awaiting;
-        return fork(join_, awaiting.promise(), frames_.data(), frames_.size());
+        if constexpr (std::is_same_v<Frames, std::array<std::coroutine_handle<>, 2>>)
+            return fork_two(join_, awaiting.promise(), frames_[0], frames_[1]);
+        else
+            return fork(join_, awaiting.promise(), frames_.data(), frames_.size());
     }
 
 protected:
@@ -201,7 +212,7 @@ auto gather_elements(Elements&& elements) {
 //   Cancellation:  a cancellation point; the children inherit the cancellation of the task.
 //   Throws:        after all children have ended, the exception that came first in time; siblings are not cancelled by it. The other
 //                  exceptions are dropped. invalid_state for an empty task or handle; std::bad_alloc with nothing started.
-//   Must outlive:  named handles and what the tasks refer to, until the await has resumed. No child outlives the gather.
+//   Must outlive:  named handles and other named awaitables, and what the tasks refer to, until the await has resumed. No child outlives the gather.
 template <awaitable... Awaitables>
 auto gather(Awaitables&&... awaitables) {
     return detail::gather_arguments<false>(std::forward<Awaitables>(awaitables)...);

@@ -30,6 +30,10 @@ public:
                  !std::is_same_v<std::remove_cvref_t<Source>, std::exception_ptr> && std::is_constructible_v<Value, Source>)
     result(Source&& source) : state_(std::in_place_index<0>, hold(std::forward<Source>(source))) {}
 
+    // A value made of the arguments, whatever their types: also where the value is itself an exception_ptr.
+    template <class... Args>
+    explicit result(std::in_place_t, Args&&... args) : state_(std::in_place_index<0>, hold(std::forward<Args>(args))...) {}
+
     // A failure. The pointer must not be null: a result without value has an exception.
     result(std::exception_ptr error) : state_(std::in_place_index<1>, std::move(error)) {
         if (!std::get<1>(state_)) throw std::invalid_argument("weft::result: a null exception_ptr is no failure; pass a value instead");

@@ -60,7 +60,8 @@ std::string without_comments(const std::string& text) {
 names matches(const std::string& text, const char* pattern) {
     const std::regex expression{pattern, std::regex::ECMAScript | std::regex::multiline};
     names found;
-    for (std::sregex_iterator match{text.begin(), text.end(), expression}, end; match != end; ++match) found.push_back((*match)[1].str());
+    for (std::sregex_iterator match{text.begin(), text.end(), expression}, end; match != end; ++match)
+        found.push_back((*match)[1].str());
     return found;
 }
 
@@ -89,7 +90,8 @@ struct source_tree {
 
 // What an #include means, as a path from the root; nothing if it is not one of ours.
 std::optional<std::string> resolve(const source_tree& tree, const std::string& includer, const std::string& included) {
-    for (const auto& candidate : {fs::path{includer}.parent_path() / included, fs::path{"include"} / included, fs::path{"lib"} / included}) {
+    for (const auto& candidate :
+         {fs::path{includer}.parent_path() / included, fs::path{"include"} / included, fs::path{"lib"} / included}) {
         const auto name = candidate.lexically_normal().generic_string();
         if (tree.code.count(name) != 0) return name;
     }
@@ -138,7 +140,8 @@ void check_text(const source_tree& tree, names& faults) {
         if (!tree.is_core(file)) continue;
         if (file != "include/weft/detail/config.hpp") {
             for (const auto& directive : matches(code, R"(^[ \t]*#[ \t]*(if|ifdef|ifndef|elif)\b)")) {
-                faults.push_back(file + " has an #" + directive + ": only include/weft/detail/config.hpp asks what it is built with");
+                faults.push_back(file + " has an #" + directive +
+                                 ": only include/weft/detail/config.hpp asks what it is built with");
             }
         }
         if (starts_with(file, "include/") && !matches(code, R"(\b(thread_local)\b)").empty()) {
@@ -159,15 +162,14 @@ void check_facade(const source_tree& tree, names& faults) {
     for (const auto& [file, _] : tree.code) {
         if (!starts_with(file, "include/") || starts_with(file, "include/weft/detail/") || file == facade) continue;
         const auto name = file.substr(std::string_view{"include/"}.size());
-        if (std::find(included.begin(), included.end(), name) == included.end()) faults.push_back(facade + " does not include " + name);
+        if (std::find(included.begin(), included.end(), name) == included.end())
+            faults.push_back(facade + " does not include " + name);
     }
 }
 
 // CMake's lists of files are written by hand: nothing may be forgotten.
 void check_lists(const source_tree& tree, names& faults) {
-    const auto listed = [&](const char* list) {
-        return std::regex_replace(read(tree.root / list), std::regex{"#[^\n]*"}, "");
-    };
+    const auto listed = [&](const char* list) { return std::regex_replace(read(tree.root / list), std::regex{"#[^\n]*"}, ""); };
     const auto library = listed("CMakeLists.txt");
     const auto tests = listed("tests/CMakeLists.txt");
     const auto samples = listed("samples/CMakeLists.txt");

@@ -32,6 +32,10 @@ struct join {
 // Throws std::bad_alloc with nothing started. `parent` is suspended and has set join.parent.
 WEFT_API WEFT_NOIPA std::coroutine_handle<> fork(join& joined, promise_base& parent, std::coroutine_handle<> const* frames, std::size_t count);
 
+// The same for two: the commonest gather, its children in registers.
+WEFT_API WEFT_NOIPA std::coroutine_handle<> fork_two(join& joined, promise_base& parent, std::coroutine_handle<> first,
+                                                     std::coroutine_handle<> second);
+
 [[noreturn]] WEFT_API WEFT_NOINLINE void rethrow_first(join const& joined);
 
 }  // namespace weft::detail

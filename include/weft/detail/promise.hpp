@@ -17,6 +17,7 @@
 #include <weft/detail/frame.hpp>
 #include <weft/detail/relay.hpp>
 #include <weft/detail/storage.hpp>
+#include <weft/detail/transfer.hpp>
 
 namespace weft::detail {
 
@@ -120,19 +121,9 @@ inline std::coroutine_handle<> handle_of(promise_base& promise) noexcept {
     return std::coroutine_handle<promise_base>::from_promise(promise);
 }
 
-// The compiled core (lib/). Each returns what runs next on this worker.
+// The compiled core (lib/). The first returns what runs next on this worker.
 WEFT_API WEFT_NOIPA std::coroutine_handle<> end_joined_or_spawned(promise_base& ended) noexcept;
-WEFT_API WEFT_NOIPA std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept;
 WEFT_API WEFT_NOINLINE void record_exception(promise_base& failed) noexcept;
-
-// Plain symmetric transfer where the compiler makes it a jump; elsewhere it spends from the worker's budget, so that the stack stays
-// bounded (lib/README.md, "Bounded stack").
-WEFT_ALWAYS_INLINE std::coroutine_handle<> transfer_to(std::coroutine_handle<> next) noexcept {
-    if constexpr (config::tail_calls)
-        return next;
-    else
-        return transfer(next);
-}
 
 struct final_awaiter {
     bool await_ready() const noexcept { return false; }

@@ -10,6 +10,7 @@
 
 #include <weft/concepts.hpp>
 #include <weft/detail/config.hpp>
+#include <weft/detail/transfer.hpp>
 
 namespace weft::detail {
 
@@ -54,7 +55,7 @@ public:
             throw;
         }
         proxy.destroy();
-        return suspended;
+        return transfer_to(suspended);
     }
 
     decltype(auto) await_resume() { return inner_.await_resume(); }

@@ -11,7 +11,7 @@ weft::task<> print_after(std::chrono::milliseconds delay, std::string message) {
 
 weft::task<int> square(int n) {
     co_await weft::sleep(10ms);
-    co_return n * n;
+    co_return n* n;
 }
 
 weft::task<> async_main() {
