@@ -23,8 +23,11 @@ namespace weft::detail {
 
 class asymmetric_fence {
 public:
-    // Called once before the first worker starts.
-    static void prepare() noexcept { by_process_barrier_ = platform::prepare_process_barrier(); }
+    // Called before any worker of a runtime starts; only the first call in the process does something.
+    static void prepare() noexcept {
+        static bool const prepared = (by_process_barrier_ = platform::prepare_process_barrier(), true);
+        static_cast<void>(prepared);
+    }
 
     static void light() noexcept {
         WEFT_COMPILER_BARRIER();
@@ -45,7 +48,7 @@ private:
     // acq_rel. Pairs with: itself on the other side. Makes visible: every store before it. If weaker: both loads may miss.
     static void meet() noexcept { meeting_.fetch_add(1, std::memory_order_acq_rel); }
 
-    // Written before any worker exists, and always with the same value.
+    // Written once, before any worker exists.
     static inline constinit bool by_process_barrier_ = false;
     static inline constinit std::atomic<unsigned> meeting_{0};
 };

@@ -30,7 +30,10 @@ std::string unhandled_exception::describe() const {
         line << "of type " << (readable ? readable : "unknown");
         std::free(readable);
     }
-    line << ", in a task spawned at " << spawned_at.file_name() << ':' << spawned_at.line() << " that nobody awaited";
+    if (spawned_at.line() != 0)
+        line << ", in a task spawned at " << spawned_at.file_name() << ':' << spawned_at.line() << " that nobody awaited";
+    else
+        line << ", in a task that nobody awaited (spawned from a callable with arguments, so the place is not known)";
     return line.str();
 }
 

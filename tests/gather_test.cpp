@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <coroutine>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -74,7 +75,8 @@ static_assert(std::is_same_v<gathered<weft::task<>, weft::task<>>, void>);
 static_assert(std::is_same_v<gathered<weft::task<>>, void>);
 static_assert(std::is_same_v<gathered<>, std::tuple<>>);
 static_assert(std::is_same_v<gathered<weft::task<int&>, weft::task<int>>, std::tuple<int&, int>>);
-static_assert(std::is_same_v<gathered<weft::join_handle<int>&, weft::join_handle<int>, weft::task<int>>, std::tuple<int, int, int>>);
+static_assert(std::is_same_v<gathered<weft::join_handle<int>&, weft::join_handle<bool>, weft::task<>>,
+                             std::tuple<int, bool, std::monostate>>);
 static_assert(std::is_same_v<gathered<weft::task<int>, weft::sleep_awaitable>, std::tuple<int, std::monostate>>);
 static_assert(std::is_same_v<gathered<std::vector<weft::task<int>>>, std::vector<int>>);
 static_assert(std::is_same_v<gathered<std::vector<weft::task<bool>>>, std::vector<bool>>);
@@ -345,7 +347,7 @@ TEST_CASE("sleep, yield, another gather and foreign awaitables can be gathered",
             static_assert(std::is_same_v<decltype(slept), std::monostate> && std::is_same_v<decltype(yielded), std::monostate>);
             const auto slept_for = std::chrono::steady_clock::now() - start;
             const auto [six, innermost] = inner;
-            const auto [was_on, through] = co_await weft::gather(thread.hop(), opened.operator co_await());
+            const auto [was_on, through] = co_await weft::gather(thread.hop(), opened);
             static_assert(std::is_same_v<decltype(through), const std::monostate>);
             std::vector<int> all{five, six, std::get<0>(innermost), numbers[0], numbers[1]};
             co_return {std::move(all), slept_for >= 2ms, weft::on_worker() && was_on != std::thread::id{}};
@@ -354,6 +356,34 @@ TEST_CASE("sleep, yield, another gather and foreign awaitables can be gathered",
     CHECK(values == std::vector<int>{5, 6, 7, 8, 9});
     CHECK(long_enough);
     CHECK(foreign);
+}
+
+TEST_CASE("a named awaitable in a gather is awaited where it is", "[gather]") {
+    const watchdog guard{10s, "named awaitables in a gather"};
+    const auto workers = GENERATE(1u, 2u, 8u);
+    weft::test::other_thread thread;
+    weft::test::gate opened;  // can be neither copied nor moved
+    static_assert(std::is_same_v<gathered<weft::test::gate&, weft::task<int>>, std::tuple<std::monostate, int>>);
+    struct gives_rvalue {
+        std::unique_ptr<int> pointer;
+        bool await_ready() const noexcept { return true; }
+        void await_suspend(std::coroutine_handle<>) const noexcept {}
+        std::unique_ptr<int>&& await_resume() noexcept { return std::move(pointer); }
+    };
+    const auto [sum, long_enough] = weft::run(
+        [&]() -> weft::task<std::pair<int, bool>> {
+            gives_rvalue source{std::make_unique<int>(40)};
+            auto inner = weft::gather(give_after(1, 300), give(5000));
+            auto nap = weft::sleep(1ms);
+            const auto start = std::chrono::steady_clock::now();
+            thread.post([&] { opened.open(); });
+            auto [through, taken, both, slept, two] = co_await weft::gather(opened, source, inner, nap, give(2));
+            const bool in_time = std::chrono::steady_clock::now() - start >= 1ms;
+            co_return {*taken + std::get<0>(both) + std::get<1>(both) + two, in_time && !source.pointer};
+        },
+        {.workers = workers});
+    CHECK(sum == 5342);
+    CHECK(long_enough);
 }
 
 TEST_CASE("a gather that is never awaited starts nothing and frees its tasks", "[gather][frame]") {
@@ -574,7 +604,7 @@ TEST_CASE("children that all throw, at once, leave one exception and no leak", "
     CHECK(wrong == 0);
 }
 
-TEST_CASE("a failing handle in a gather fails the gather, and its exception is not reported besides", "[gather][exception][handle]") {
+TEST_CASE("a failing handle in a gather fails the gather, and is not reported besides", "[gather][exception][handle]") {
     const watchdog guard{10s, "failing handle in a gather"};
     const auto workers = GENERATE(1u, 2u, 8u);
     std::atomic<int> reported{0};
@@ -753,8 +783,8 @@ TEST_CASE("the children's frames are freed when the gather is", "[gather][frame]
 // ---- Shapes
 
 TEST_CASE("a child whose own gather suspends leaves its siblings to the right join", "[gather][join]") {
-    // root gathers 1 and 2; 1 gathers 3 and 4, which suspend. On one worker, 3 ends without its sibling on top of the forks: what lies
-    // there is 2, of another gather.
+    // root gathers 1 and 2; 1 gathers 3 and 4, which suspend. On one worker, 3 ends without its sibling on top of the forks: 2 lies
+    // there, which is of another gather.
     const watchdog guard{20s, "root{1, 2}, 1{3, 4}"};
     const auto workers = GENERATE(1u, 2u, 8u);
     const auto wrong = weft::run(

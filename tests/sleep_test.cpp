@@ -252,7 +252,9 @@ TEST_CASE("a sleep of nothing or less yields exactly once", "[sleep][yield]") {
             co_await b;
         },
         {.workers = 1});
-    CHECK(log == std::vector<std::string>{"a1", "s1", "u1", "x1", "b1", "a2", "s2", "u2", "x2", "b2", "a3", "s3", "u3", "x3", "b3"});
+    const std::vector<std::string> expected{"a1", "s1", "u1", "x1", "b1", "a2", "s2", "u2",
+                                            "x2", "b2", "a3", "s3", "u3", "x3", "b3"};
+    CHECK(log == expected);
 }
 
 // ---- Timers and busy workers

@@ -6,6 +6,7 @@
 #include <coroutine>
 #include <functional>
 #include <memory>
+#include <span>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -89,58 +90,55 @@ element_t<ReturnExceptions, Value> take_element(std::coroutine_handle<> frame) {
     }
 }
 
-// Owns the children's frames and runs the join. `Frames` is an array or a vector of their handles.
-template <class Frames>
-class gather_children {
+// The join of a gather, made when it is awaited: before that a gather can be moved, and so be an argument of another one.
+class gather_join {
 public:
     using weft_native_awaitable = void;
 
-    bool await_ready() const noexcept { return frames_.size() == 0; }
-
-    template <class Promise>
-    WEFT_NOINLINE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) {
-        static_assert(std::derived_from<Promise, promise_base>,
-                      "weft::gather can be awaited only in a weft::task; from other code use weft::run or weft::runtime::submit");
-        if (promise_of(frames_[0].address()).link != nullptr) [[unlikely]] throw_reused_gather();
-        std::construct_at(&join_, static_cast<std::uint32_t>(frames_.size()));
-        join_.parent = awaiting;
-        if constexpr (std::is_same_v<Frames, std::array<std::coroutine_handle<>, 2>>)
-            return fork_two(join_, awaiting.promise(), frames_[0], frames_[1]);
-        else
-            return fork(join_, awaiting.promise(), frames_.data(), frames_.size());
-    }
+    gather_join() noexcept {}
 
 protected:
-    explicit gather_children(Frames frames) noexcept : frames_(std::move(frames)) {}
-    // Movable until it is awaited, so that a gather can be an argument of another one.
-    gather_children(gather_children&& other) noexcept : frames_(std::exchange(other.frames_, Frames{})) {}
-    ~gather_children() {
-        for (std::coroutine_handle<> const frame : frames_)
-            if (frame) frame.destroy();
+    template <std::size_t Count, class Promise>
+    std::coroutine_handle<> start(std::coroutine_handle<Promise> awaiting, std::coroutine_handle<> const* frames, std::size_t count) {
+        static_assert(std::derived_from<Promise, promise_base>,
+                      "weft::gather can be awaited only in a weft::task; from other code use weft::run or weft::runtime::submit");
+        if (promise_of(frames[0].address()).link != nullptr) [[unlikely]] throw_reused_gather();
+        std::construct_at(&join_, static_cast<std::uint32_t>(count));
+        join_.parent = awaiting;
+        if constexpr (Count == 2)
+            return fork_two(join_, awaiting.promise(), frames[0], frames[1]);
+        else
+            return fork(join_, awaiting.promise(), frames, count);
     }
 
     // After all have ended. relaxed: the end of every child happens before this (the join's acquire).
     void rethrow_if_failed() const {
-        if (frames_.size() != 0 && join_.first_failed.load(std::memory_order_relaxed)) [[unlikely]]
-            rethrow_first(join_);
+        if (join_.first_failed.load(std::memory_order_relaxed)) [[unlikely]] rethrow_first(join_);
     }
-
-    Frames frames_;
 
 private:
     union {
-        join join_;  // from await_suspend on
+        join join_;
     };
 };
 
 template <bool ReturnExceptions, class... Values>
-class [[nodiscard("co_await the gather: until then its tasks do not start")]] gather_tuple
-    : public gather_children<std::array<std::coroutine_handle<>, sizeof...(Values)>> {
-    using frames = std::array<std::coroutine_handle<>, sizeof...(Values)>;
+class [[nodiscard("co_await the gather: until then its tasks do not start")]] gather_tuple : public gather_join {
+    static constexpr std::size_t count = sizeof...(Values);
 
 public:
-    explicit gather_tuple(task<Values>&&... children) : gather_children<frames>(frames{children.unstarted()...}) {
-        (children.release(), ...);
+    explicit gather_tuple(task<Values>&&... children) : frames_{children.unstarted()...} { (children.release(), ...); }
+    gather_tuple(gather_tuple&& other) noexcept : frames_(std::exchange(other.frames_, {})) {}
+    ~gather_tuple() {
+        for (std::coroutine_handle<> const frame : frames_)
+            if (frame) frame.destroy();
+    }
+
+    bool await_ready() const noexcept { return count == 0; }
+
+    template <class Promise>
+    WEFT_NOINLINE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) {
+        return start<count>(awaiting, frames_.data(), count);
     }
 
     auto await_resume() { return collect(std::index_sequence_for<Values...>{}); }
@@ -148,40 +146,50 @@ public:
 private:
     template <std::size_t... Index>
     auto collect(std::index_sequence<Index...>) {
-        if constexpr (!ReturnExceptions) this->rethrow_if_failed();
-        if constexpr (ReturnExceptions || sizeof...(Values) == 0 || !(std::is_void_v<Values> && ...))
-            return std::tuple<element_t<ReturnExceptions, Values>...>(take_element<ReturnExceptions, Values>(this->frames_[Index])...);
+        if constexpr (!ReturnExceptions && count != 0) rethrow_if_failed();
+        if constexpr (ReturnExceptions || count == 0 || !(std::is_void_v<Values> && ...))
+            return std::tuple<element_t<ReturnExceptions, Values>...>(take_element<ReturnExceptions, Values>(frames_[Index])...);
     }
+
+    std::array<std::coroutine_handle<>, count> frames_;
 };
 
 template <bool ReturnExceptions, class Value>
-class [[nodiscard("co_await the gather: until then its tasks do not start")]] gather_vector
-    : public gather_children<std::vector<std::coroutine_handle<>>> {
+class [[nodiscard("co_await the gather: until then its tasks do not start")]] gather_vector : public gather_join {
+    // The children stay in the vector they came in, and are read as the handles they are.
+    static_assert(std::is_standard_layout_v<task<Value>> && sizeof(task<Value>) == sizeof(std::coroutine_handle<>));
+
 public:
-    explicit gather_vector(std::vector<task<Value>>&& children) : gather_children(frames_of(children)) {
-        for (auto& child : children) child.release();
-        children.clear();
+    explicit gather_vector(std::vector<task<Value>>&& children) : children_(std::move(children)) {
+        for (auto const& child : children_) static_cast<void>(child.unstarted());
+    }
+    gather_vector(gather_vector&& other) noexcept : children_(std::move(other.children_)) {}
+
+    bool await_ready() const noexcept { return children_.empty(); }
+
+    template <class Promise>
+    WEFT_NOINLINE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) {
+        return start<std::dynamic_extent>(awaiting, frames(), children_.size());
     }
 
     auto await_resume() {
-        if constexpr (!ReturnExceptions) rethrow_if_failed();
+        if constexpr (!ReturnExceptions)
+            if (!children_.empty()) rethrow_if_failed();
         if constexpr (ReturnExceptions || !std::is_void_v<Value>) {
             using element = element_t<ReturnExceptions, Value>;
             std::vector<std::conditional_t<std::is_reference_v<element>, std::reference_wrapper<std::remove_reference_t<element>>, element>>
                 results;
-            results.reserve(frames_.size());
-            for (std::coroutine_handle<> const frame : frames_) results.push_back(take_element<ReturnExceptions, Value>(frame));
+            results.reserve(children_.size());
+            for (std::size_t index = 0; index < children_.size(); ++index)
+                results.push_back(take_element<ReturnExceptions, Value>(frames()[index]));
             return results;
         }
     }
 
 private:
-    static std::vector<std::coroutine_handle<>> frames_of(std::vector<task<Value>> const& children) {
-        std::vector<std::coroutine_handle<>> frames;
-        frames.reserve(children.size());
-        for (auto const& child : children) frames.push_back(child.unstarted());
-        return frames;
-    }
+    std::coroutine_handle<> const* frames() const noexcept { return reinterpret_cast<std::coroutine_handle<> const*>(children_.data()); }
+
+    std::vector<task<Value>> children_;
 };
 
 template <bool ReturnExceptions, class... Awaitables>

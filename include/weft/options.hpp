@@ -14,7 +14,7 @@ namespace weft {
 // A task failed and nobody awaited it.
 struct unhandled_exception {
     std::exception_ptr exception;
-    std::source_location spawned_at;  // where spawn was called
+    std::source_location spawned_at;  // where spawn was called; line() is 0 for spawn(callable, args...), which cannot know it
 
     // One line: the exception's type, its what() where it has one, and where the task was spawned.
     [[nodiscard]] WEFT_API std::string describe() const;

@@ -35,7 +35,16 @@ constexpr std::int64_t saturated_nanoseconds(std::chrono::duration<Rep, Period> 
         static_cast<double>(duration.count()) * (1e9 * static_cast<double>(Period::num) / static_cast<double>(Period::den));
     if (coarse >= limit) return forever;
     if (coarse <= -limit) return std::numeric_limits<std::int64_t>::min();
-    return static_cast<std::int64_t>(std::chrono::ceil<std::chrono::nanoseconds>(duration).count());
+    if constexpr (std::is_integral_v<Rep>) {
+        // Step by step, because chrono's own conversion overflows on the way for units such as thirds of a second.
+        using factor = std::ratio_divide<Period, std::nano>;
+        static_assert(factor::num <= forever / factor::den, "weft::sleep: this unit of time is too odd to be converted to nanoseconds");
+        auto const whole = static_cast<std::int64_t>(duration.count() / static_cast<std::common_type_t<Rep, std::int64_t>>(factor::den));
+        auto const rest = static_cast<std::int64_t>(duration.count() % static_cast<std::common_type_t<Rep, std::int64_t>>(factor::den));
+        return whole * factor::num + (rest > 0 ? (rest * factor::num + factor::den - 1) / factor::den : rest * factor::num / factor::den);
+    } else {
+        return static_cast<std::int64_t>(std::chrono::ceil<std::chrono::nanoseconds>(duration).count());
+    }
 }
 
 }  // namespace detail

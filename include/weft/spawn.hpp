@@ -156,11 +156,13 @@ auto spawn(Callable&& callable, std::source_location where = std::source_locatio
     return spawn(detail::task_of_call(std::forward<Callable>(callable)), where);
 }
 
+// With arguments. C++ has no place for `where` behind them: a report then says so.
 template <class Callable, class First, class... Rest>
     requires(!detail::is_task<std::remove_cvref_t<Callable>>::value)
 auto spawn(Callable&& callable, First&& first, Rest&&... rest) {
     static_assert(task_function<Callable, First, Rest...>, "weft::spawn: the callable must accept these arguments and return a weft::task");
-    return spawn(detail::task_of_call(std::forward<Callable>(callable), std::forward<First>(first), std::forward<Rest>(rest)...));
+    return spawn(detail::task_of_call(std::forward<Callable>(callable), std::forward<First>(first), std::forward<Rest>(rest)...),
+                 std::source_location{});
 }
 
 }  // namespace weft

@@ -58,16 +58,17 @@ public:
     // For the library: the frame, checked to be unstarted, still owned by this task / no longer owned.
     [[nodiscard]] std::coroutine_handle<promise_type> unstarted() const {
         if (!frame_) [[unlikely]] detail::throw_empty_task();
-        if (frame_.promise().link != nullptr) [[unlikely]] detail::throw_reused_task();
-        return frame_;
+        auto const frame = std::coroutine_handle<promise_type>::from_address(frame_.address());
+        if (frame.promise().link != nullptr) [[unlikely]] detail::throw_reused_task();
+        return frame;
     }
-    std::coroutine_handle<promise_type> release() noexcept { return std::exchange(frame_, nullptr); }
+    std::coroutine_handle<> release() noexcept { return std::exchange(frame_, nullptr); }
 
 private:
     friend promise_type;
     explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
 
-    std::coroutine_handle<promise_type> frame_;
+    std::coroutine_handle<> frame_;  // all that a task is: a vector of tasks can be read as one of handles (gather.hpp)
 };
 
 template <class Value>

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// What an idle runtime costs: nearly no processor time, also while a task sleeps or worker threads wait for each other.
+#include "support/catch.hpp"
+#include "support/watchdog.hpp"
+
+#include <weft/detail/config.hpp>
+#include <weft/weft.hpp>
+
+#include <chrono>
+#include <future>
+#include <thread>
+#include <vector>
+
+#include <sys/resource.h>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// What this process has used so far: processor time, and how often one of its threads gave up its processor to wait.
+struct usage {
+    std::chrono::microseconds time;
+    long waits;
+};
+
+usage used() {
+    rusage now{};
+    getrusage(RUSAGE_SELF, &now);
+    auto const microseconds = [](timeval const& time) { return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec); };
+    return {microseconds(now.ru_utime) + microseconds(now.ru_stime), now.ru_nvcsw};
+}
+
+usage used_during(std::chrono::milliseconds duration) {
+    usage const before = used();
+    std::this_thread::sleep_for(duration);
+    usage const after = used();
+    return {after.time - before.time, after.waits - before.waits};
+}
+
+// The workers have searched in vain and parked.
+void settle() { std::this_thread::sleep_for(100ms); }
+
+weft::options workers(unsigned count) {
+    weft::options settings;
+    settings.workers = count;
+    return settings;
+}
+
+weft::task<> sleep_for(std::chrono::milliseconds duration) { co_await weft::sleep(duration); }
+
+weft::task<> nothing() { co_return; }
+
+}  // namespace
+
+TEST_CASE("an idle runtime uses no processor time", "[idle][stress]") {
+    const weft::test::watchdog guard{30s, "an idle runtime"};
+    for (const unsigned count : {1u, 8u, 32u}) {
+        weft::runtime idle(workers(count));
+        idle.run(nothing());
+        settle();
+        usage const second = used_during(1000ms);
+        CAPTURE(count, second.time.count(), second.waits);
+        CHECK(second.time < 10ms);
+        // This thread's own sleep, and a stray one.
+        CHECK(second.waits < 10);
+    }
+}
+
+TEST_CASE("a runtime in which one task sleeps uses no processor time, and wakes once", "[idle][stress]") {
+    const weft::test::watchdog guard{30s, "one task asleep"};
+    for (const unsigned count : {1u, 8u}) {
+        weft::runtime idle(workers(count));
+        auto asleep = idle.submit(sleep_for(1500ms));
+        settle();
+        usage const second = used_during(1000ms);
+        CAPTURE(count, second.time.count(), second.waits);
+        CHECK(second.time < 10ms);
+        CHECK(second.waits < 10);
+        asleep.get();
+    }
+}
+
+TEST_CASE("a runtime in which many tasks sleep long uses no processor time", "[idle][stress]") {
+    const weft::test::watchdog guard{30s, "ten thousand tasks asleep"};
+    weft::runtime idle(workers(4));
+    std::vector<std::future<void>> asleep;
+    for (int number = 0; number < 10'000; ++number) asleep.push_back(idle.submit(sleep_for(std::chrono::milliseconds(2'500 + number % 100))));
+    settle();
+    usage const second = used_during(1000ms);
+    CAPTURE(second.time.count(), second.waits);
+    CHECK(second.time < 10ms);
+    CHECK(second.waits < 10);
+    for (auto& each : asleep) each.get();
+}
+
+TEST_CASE("a task that wakes now and then costs in proportion", "[idle][stress]") {
+    const weft::test::watchdog guard{30s, "one task wakes every 10 ms"};
+    for (const unsigned count : {1u, 8u}) {
+        weft::runtime idle(workers(count));
+        auto ticking = idle.submit([]() -> weft::task<> {
+            for (int tick = 0; tick < 120; ++tick) co_await weft::sleep(10ms);
+        });
+        settle();
+        usage const second = used_during(1000ms);
+        CAPTURE(count, second.time.count(), second.waits);
+        CHECK(second.time < 60ms);
+        // A hundred ticks, one worker each.
+        CHECK(second.waits < 350);
+        ticking.get();
+    }
+}
