@@ -64,8 +64,12 @@ job worker::next_job() noexcept {
 
 job worker::own_job() noexcept {
     if (std::exchange(others_first_, false)) {
-        if (job const entering = pool_.entrance.pop()) return entering;
+        // In turns, so that neither a stream of jobs from outside nor one of woken tasks starves the other.
+        outside_first_ = !outside_first_;
+        if (outside_first_)
+            if (job const entering = pool_.entrance.pop()) return entering;
         if (job const oldest = take_ready()) return oldest;
+        if (job const entering = pool_.entrance.pop()) return entering;
     }
     if (!forks.empty())
         if (job const newest = forks.pop()) return newest;
@@ -99,13 +103,23 @@ void worker::announce_work() noexcept {
     pool_.announce_work();
 }
 
+void worker::armed_timer() noexcept {
+    watch_time_ = true;
+    if (std::exchange(timers_seen_, true)) return;
+    // The first after a time without any: the next look at the clock was set for no timers.
+    clock_countdown_ = 1;
+}
+
 // ---- Time
 
 void worker::look_at_clock() noexcept {
     if (pool_.timers.next_expiry() == timer_driver::never) {
-        clock_countdown_ = clock_interval_ = look_around_every;
+        clock_countdown_ = look_around_every;
+        clock_interval_ = 1;
+        timers_seen_ = false;
         return;
     }
+    timers_seen_ = true;
     std::int64_t const now = steady_now();
     // Aims at one look per clock_period, whatever a job takes.
     std::int64_t const elapsed = now - std::exchange(clock_last_, now);
@@ -119,8 +133,8 @@ void worker::look_at_clock() noexcept {
 
 void worker::fire_timers(std::int64_t now) noexcept {
     pool_.timers.fire_due(now, [this](job due) { put_ready(due); });
-    // The first of them is for this worker.
-    if (ready.size() > 1) announce_work();
+    // One of them is for this worker, if it takes nothing else first.
+    if (ready.size() > 1 || others_first_ || !forks.empty()) announce_work();
 }
 
 // ---- Nothing to do

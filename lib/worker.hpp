@@ -19,7 +19,7 @@ namespace weft::detail {
 class scheduler;
 struct promise_base;
 
-// What the loop asks of the layer of tasks, which stands above it (lib/spawn.cpp).
+// What the loop asks of the layer of tasks, which stands above it (lib/task_core.cpp).
 [[nodiscard]] promise_base* owner_of(job suspended) noexcept;
 void remember_owner(job suspended, promise_base* owner) noexcept;
 void release_ended(promise_base& task, unsigned worker) noexcept;
@@ -47,7 +47,7 @@ public:
     }
 
     // This worker has armed a timer: before its next job it sees to it that time is kept.
-    void armed_timer() noexcept { watch_time_ = true; }
+    void armed_timer() noexcept;
 
     [[nodiscard]] scheduler& pool() const noexcept { return pool_; }
     [[nodiscard]] unsigned index() const noexcept { return index_; }
@@ -100,8 +100,10 @@ private:
     std::coroutine_handle<> next_;
     unsigned jobs_ = 0;
     bool others_first_ = false;
+    bool outside_first_ = false;
     bool searching_ = false;
     bool watch_time_ = false;
+    bool timers_seen_ = false;  // since the last look at the clock that found none armed
     unsigned clock_countdown_ = 1;  // jobs until the next look at the clock
     unsigned clock_interval_ = 1;
     std::int64_t clock_last_ = 0;

@@ -21,7 +21,6 @@
 #include <thread>
 #include <vector>
 
-
 using namespace std::chrono_literals;
 using weft::detail::frame_cache;
 

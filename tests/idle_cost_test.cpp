@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What an idle runtime costs: nearly no processor time, also while a task sleeps or worker threads wait for each other.
+// What an idle runtime costs: nearly no processor time, also while tasks sleep.
 #include "support/catch.hpp"
 #include "support/watchdog.hpp"
 
@@ -26,7 +26,9 @@ struct usage {
 usage used() {
     rusage now{};
     getrusage(RUSAGE_SELF, &now);
-    auto const microseconds = [](timeval const& time) { return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec); };
+    auto const microseconds = [](timeval const& time) {
+        return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+    };
     return {microseconds(now.ru_utime) + microseconds(now.ru_stime), now.ru_nvcsw};
 }
 
@@ -36,6 +38,11 @@ usage used_during(std::chrono::milliseconds duration) {
     usage const after = used();
     return {after.time - before.time, after.waits - before.waits};
 }
+
+// Per second. A sanitizer has threads of its own that wake now and then.
+constexpr bool sanitized = weft::detail::config::asan || weft::detail::config::tsan;
+constexpr auto nearly_no_time = sanitized ? 60ms : 10ms;
+constexpr long nearly_no_waits = sanitized ? 60 : 10;
 
 // The workers have searched in vain and parked.
 void settle() { std::this_thread::sleep_for(100ms); }
@@ -60,9 +67,8 @@ TEST_CASE("an idle runtime uses no processor time", "[idle][stress]") {
         settle();
         usage const second = used_during(1000ms);
         CAPTURE(count, second.time.count(), second.waits);
-        CHECK(second.time < 10ms);
-        // This thread's own sleep, and a stray one.
-        CHECK(second.waits < 10);
+        CHECK(second.time < nearly_no_time);
+        CHECK(second.waits < nearly_no_waits);
     }
 }
 
@@ -74,8 +80,8 @@ TEST_CASE("a runtime in which one task sleeps uses no processor time, and wakes 
         settle();
         usage const second = used_during(1000ms);
         CAPTURE(count, second.time.count(), second.waits);
-        CHECK(second.time < 10ms);
-        CHECK(second.waits < 10);
+        CHECK(second.time < nearly_no_time);
+        CHECK(second.waits < nearly_no_waits);
         asleep.get();
     }
 }
@@ -84,12 +90,13 @@ TEST_CASE("a runtime in which many tasks sleep long uses no processor time", "[i
     const weft::test::watchdog guard{30s, "ten thousand tasks asleep"};
     weft::runtime idle(workers(4));
     std::vector<std::future<void>> asleep;
-    for (int number = 0; number < 10'000; ++number) asleep.push_back(idle.submit(sleep_for(std::chrono::milliseconds(2'500 + number % 100))));
+    for (int number = 0; number < 10'000; ++number)
+        asleep.push_back(idle.submit(sleep_for(std::chrono::milliseconds(2'500 + number % 100))));
     settle();
     usage const second = used_during(1000ms);
     CAPTURE(second.time.count(), second.waits);
-    CHECK(second.time < 10ms);
-    CHECK(second.waits < 10);
+    CHECK(second.time < nearly_no_time);
+    CHECK(second.waits < nearly_no_waits);
     for (auto& each : asleep) each.get();
 }
 
@@ -103,9 +110,9 @@ TEST_CASE("a task that wakes now and then costs in proportion", "[idle][stress]"
         settle();
         usage const second = used_during(1000ms);
         CAPTURE(count, second.time.count(), second.waits);
-        CHECK(second.time < 60ms);
+        CHECK(second.time < 6 * nearly_no_time);
         // A hundred ticks, one worker each.
-        CHECK(second.waits < 350);
+        CHECK(second.waits < 300 + nearly_no_waits);
         ticking.get();
     }
 }

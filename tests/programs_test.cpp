@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Ten thousand random programs of spawn, gather, sleep, yield, throw and nested awaits, on 1, 2 and 8 workers, against an oracle that
-// runs them one step after the other. Values, exceptions and how often everything ran must agree, whatever the schedule.
+// Ten thousand random programs of spawn, gather, sleep, yield, throw and nested awaits, on 1, 2 and 8 workers, against an oracle
+// that runs them one step after the other. Values, exceptions and how often everything ran must agree, whatever the schedule.
 #include "support/catch.hpp"
 #include "support/seed.hpp"
 #include "support/watchdog.hpp"
@@ -33,7 +33,7 @@ namespace {
 
 namespace config = weft::detail::config;
 
-constexpr int programs = config::tsan ? 700 : config::asan ? 1'500 : 10'000;
+constexpr int programs = config::tsan || config::asan ? 3'000 : 10'000;
 
 // ---- What a program is
 
@@ -55,9 +55,9 @@ enum class kind {
     guarded,         // try { a } catch (...) {}
 };
 
-constexpr std::array names{"leaf",         "sequence",       "gather_tuple", "gather_vector", "gather_void",
+constexpr std::array names{"leaf",          "sequence",       "gather_tuple", "gather_vector",  "gather_void",
                            "results_tuple", "results_vector", "gather_mixed", "gather_handles", "spawn_await",
-                           "spawn_twice",  "spawn_shared",   "spawn_around", "spawn_detached", "guarded"};
+                           "spawn_twice",   "spawn_shared",   "spawn_around", "spawn_detached", "guarded"};
 
 enum class pause { none, yield, sleep };
 
@@ -103,16 +103,23 @@ private:
         made->what = static_cast<kind>(1 + below(static_cast<int>(names.size()) - 1));
         int children = 0;
         switch (made->what) {
-            case kind::gather_tuple: children = 2 + below(2); break;
+            case kind::gather_tuple:
+                children = 2 + below(2);
+                break;
             case kind::results_tuple:
             case kind::gather_mixed:
-            case kind::spawn_around: children = 2; break;
+            case kind::spawn_around:
+                children = 2;
+                break;
             case kind::sequence:
             case kind::gather_vector:
             case kind::gather_void:
             case kind::results_vector:
-            case kind::gather_handles: children = below(1 + std::min(budget, 9)); break;
-            default: children = 1;
+            case kind::gather_handles:
+                children = below(1 + std::min(budget, 9));
+                break;
+            default:
+                children = 1;
         }
         for (int left = children; left > 0; --left) {
             const int share = left == 1 ? budget - 1 : 1 + below(std::max(1, budget / left));
@@ -169,7 +176,8 @@ constexpr value failed_value = 77;
 constexpr int nothing_caught = -1;
 
 struct context {
-    explicit context(int nodes) : ran(static_cast<std::size_t>(nodes)), ended(static_cast<std::size_t>(nodes)), caught(static_cast<std::size_t>(nodes)) {
+    explicit context(int nodes)
+        : ran(static_cast<std::size_t>(nodes)), ended(static_cast<std::size_t>(nodes)), caught(static_cast<std::size_t>(nodes)) {
         for (auto& each : caught) each.store(nothing_caught);
     }
 
@@ -249,7 +257,8 @@ weft::task<value> results_vector(node const& one, context& all) {
 
 weft::task<value> gather_mixed(node const& one, context& all) {
     auto handle = weft::spawn(run(one[1], all));
-    auto const results = co_await weft::gather(run(one[0], all), std::move(handle), weft::sleep(std::chrono::microseconds(one.microseconds)));
+    auto const results =
+        co_await weft::gather(run(one[0], all), std::move(handle), weft::sleep(std::chrono::microseconds(one.microseconds)));
     co_return mix(mix(7, std::get<0>(results)), std::get<1>(results));
 }
 
@@ -307,21 +316,36 @@ weft::task<value> guarded(node const& one, context& all) {
 
 weft::task<value> run_kind(node const& one, context& all) {
     switch (one.what) {
-        case kind::leaf: return leaf(one);
-        case kind::sequence: return sequence(one, all);
-        case kind::gather_tuple: return gather_tuple(one, all);
-        case kind::gather_vector: return gather_vector(one, all);
-        case kind::gather_void: return gather_void(one, all);
-        case kind::results_tuple: return results_tuple(one, all);
-        case kind::results_vector: return results_vector(one, all);
-        case kind::gather_mixed: return gather_mixed(one, all);
-        case kind::gather_handles: return gather_handles(one, all);
-        case kind::spawn_await: return spawn_await(one, all);
-        case kind::spawn_twice: return spawn_twice(one, all);
-        case kind::spawn_shared: return spawn_shared(one, all);
-        case kind::spawn_around: return spawn_around(one, all);
-        case kind::spawn_detached: return spawn_detached(one, all);
-        case kind::guarded: break;
+        case kind::leaf:
+            return leaf(one);
+        case kind::sequence:
+            return sequence(one, all);
+        case kind::gather_tuple:
+            return gather_tuple(one, all);
+        case kind::gather_vector:
+            return gather_vector(one, all);
+        case kind::gather_void:
+            return gather_void(one, all);
+        case kind::results_tuple:
+            return results_tuple(one, all);
+        case kind::results_vector:
+            return results_vector(one, all);
+        case kind::gather_mixed:
+            return gather_mixed(one, all);
+        case kind::gather_handles:
+            return gather_handles(one, all);
+        case kind::spawn_await:
+            return spawn_await(one, all);
+        case kind::spawn_twice:
+            return spawn_twice(one, all);
+        case kind::spawn_shared:
+            return spawn_shared(one, all);
+        case kind::spawn_around:
+            return spawn_around(one, all);
+        case kind::spawn_detached:
+            return spawn_detached(one, all);
+        case kind::guarded:
+            break;
     }
     return guarded(one, all);
 }
@@ -347,8 +371,8 @@ struct oracle {
 
     std::map<int, int> ran;
     std::map<int, int> ended;
-    std::map<int, std::set<int>> caught;      // what may be caught from that node
-    std::vector<std::set<int>> unhandled;     // one of each is reported
+    std::map<int, std::set<int>> caught;   // what may be caught from that node
+    std::vector<std::set<int>> unhandled;  // one of each is reported
 
     outcome run(node const& one) {
         ++ran[one.id];
@@ -407,18 +431,29 @@ private:
 
     outcome inner(node const& one) {
         switch (one.what) {
-            case kind::sequence: return one_after_the_other(one, 1);
-            case kind::gather_tuple: return together(one, 2);
-            case kind::gather_vector: return together(one, 3);
-            case kind::gather_void: return together(one, 4);
-            case kind::results_tuple: return caught_each(one, 5);
-            case kind::results_vector: return caught_each(one, 6);
-            case kind::gather_mixed: return together(one, 7);
+            case kind::sequence:
+                return one_after_the_other(one, 1);
+            case kind::gather_tuple:
+                return together(one, 2);
+            case kind::gather_vector:
+                return together(one, 3);
+            case kind::gather_void:
+                return together(one, 4);
+            case kind::results_tuple:
+                return caught_each(one, 5);
+            case kind::results_vector:
+                return caught_each(one, 6);
+            case kind::gather_mixed:
+                return together(one, 7);
             // The gather awaits every handle, so all failures are seen.
-            case kind::gather_handles: return together(one, 8);
-            case kind::spawn_await: return together(one, 9);
-            case kind::spawn_twice: return twice(one, 10);
-            case kind::spawn_shared: return twice(one, 11);
+            case kind::gather_handles:
+                return together(one, 8);
+            case kind::spawn_await:
+                return together(one, 9);
+            case kind::spawn_twice:
+                return twice(one, 10);
+            case kind::spawn_shared:
+                return twice(one, 11);
             case kind::spawn_around: {
                 outcome background = run(one[0]);
                 outcome body = run(one[1]);
@@ -429,8 +464,11 @@ private:
                 if (background.failed()) return background;
                 return {mix(mix(12, body.result), background.result), {}};
             }
-            case kind::spawn_detached: not_awaited(run(one[0])); return {13, {}};
-            default: return caught_each(one, 14);
+            case kind::spawn_detached:
+                not_awaited(run(one[0]));
+                return {13, {}};
+            default:
+                return caught_each(one, 14);
         }
     }
 };
@@ -458,8 +496,8 @@ int expected_or(std::map<int, int> const& counts, int id) {
 }
 
 // Where weft and the oracle disagree; nothing if they agree.
-std::string differences(node const& program, int nodes, oracle const& expected, oracle::outcome const& outcome, weft::runtime& workers,
-                        reports& reported) {
+std::string differences(node const& program, int nodes, oracle const& expected, oracle::outcome const& outcome,
+                        weft::runtime& workers, reports& reported) {
     std::ostringstream faults;
     context all(nodes);
     value got = 0;
@@ -470,7 +508,8 @@ std::string differences(node const& program, int nodes, oracle const& expected, 
         thrown = id_of(std::current_exception());
     }
     if (outcome.failed() != (thrown != nothing_caught)) faults << (outcome.failed() ? "did not throw\n" : "threw\n");
-    if (thrown != nothing_caught && outcome.errors.count(thrown) == 0) faults << "threw what is not thrown by node " << thrown << '\n';
+    if (thrown != nothing_caught && outcome.errors.count(thrown) == 0)
+        faults << "threw what is not thrown by node " << thrown << '\n';
     if (thrown == nothing_caught && got != outcome.result) faults << "returned " << got << ", not " << outcome.result << '\n';
     for (int id = 0; id < nodes; ++id) {
         auto const at = static_cast<std::size_t>(id);
@@ -489,7 +528,8 @@ std::string differences(node const& program, int nodes, oracle const& expected, 
     if (ids.size() != expected.unhandled.size()) faults << ids.size() << " reports, not " << expected.unhandled.size() << '\n';
     for (auto const& possible : expected.unhandled) {
         auto const count = std::ranges::count_if(ids, [&](int id) { return possible.count(id) != 0; });
-        if (count != 1) faults << "an unhandled exception, of node " << *possible.begin() << " or so, was reported " << count << " times\n";
+        if (count != 1)
+            faults << "an unhandled exception, of node " << *possible.begin() << " or so, was reported " << count << " times\n";
     }
     return faults.str();
 }
@@ -545,7 +585,8 @@ weft::task<int> two_levels(suspension first, suspension second, suspension third
 }
 
 weft::task<int> three_levels(suspension first, suspension second, suspension third) {
-    auto const [a, b, c] = co_await weft::gather(two_levels(first, second, third), two(third, first), two_levels(third, second, first));
+    auto const [a, b, c] =
+        co_await weft::gather(two_levels(first, second, third), two(third, first), two_levels(third, second, first));
     co_return a + b + c;
 }
 

@@ -541,15 +541,23 @@ bool refused(Call call, std::string& message) {
     return false;
 }
 
-int look_around_in_child(std::unique_ptr<weft::runtime> from_parent) {
+// A new runtime is used after the old one is gone, or while it is still there; the new threads may stand where the parent's stood.
+int look_around_in_child(std::unique_ptr<weft::runtime> from_parent, bool old_goes_first) {
     int right = 0;
     std::string message;
     if (refused([&] { from_parent->run(nothing()); }, message)) right |= run_refused;
     if (message.find("fork") != std::string::npos && message.find("new runtime") != std::string::npos) right |= message_helps;
     if (refused([&] { from_parent->submit(nothing()); }, message)) right |= submit_refused;
     if (!weft::on_worker()) right |= outside;
+    if (!child_may_start_threads) {
+        from_parent.reset();
+        return right | new_runtime_works;
+    }
+    if (old_goes_first) from_parent.reset();
+    weft::runtime runtime({.workers = 2});
+    const int before = runtime.run(add(20, 22));
     from_parent.reset();
-    if (!child_may_start_threads || weft::run(add(20, 22), {.workers = 2}) == 42) right |= new_runtime_works;
+    if (before == 42 && runtime.run(add(20, 22)) == 42) right |= new_runtime_works;
     return right;
 }
 
@@ -564,15 +572,19 @@ int code_of(pid_t child) {
 TEST_CASE("fork with a runtime", "[.]") {
     const watchdog guard{20s, "fork"};
     auto runtime = std::make_unique<weft::runtime>(weft::options{.workers = 2});
-    const int before = runtime->run(add(1, 2));
-    const pid_t child = fork();
-    if (child == 0) {
-        alarm(10);  // never a hang
-        _exit(look_around_in_child(std::move(runtime)));
+    int sum = runtime->run(add(1, 2));
+    std::vector<int> codes;
+    for (const bool old_goes_first : {true, false}) {
+        const pid_t child = fork();
+        if (child == 0) {
+            alarm(10);  // never a hang
+            _exit(look_around_in_child(std::move(runtime), old_goes_first));
+        }
+        codes.push_back(code_of(child));
+        sum += runtime->run(add(2, 3));  // nothing changed for the parent
     }
-    CHECK(before == 3);
-    CHECK(code_of(child) == all_right);
-    CHECK(runtime->run(add(2, 3)) == 5);  // nothing changed for the parent
+    CHECK(codes == std::vector<int>{all_right, all_right});
+    CHECK(sum == 13);
 }
 
 TEST_CASE("fork with a runtime whose task sleeps", "[.]") {
@@ -587,7 +599,7 @@ TEST_CASE("fork with a runtime whose task sleeps", "[.]") {
     const pid_t child = fork();
     if (child == 0) {
         alarm(10);
-        _exit(look_around_in_child(std::move(runtime)));
+        _exit(look_around_in_child(std::move(runtime), true));
     }
     CHECK(code_of(child) == all_right);
     go.open();

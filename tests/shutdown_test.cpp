@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runtimes that end while their tasks are in every state: ready, sleeping, forked, awaiting a handle, still in the injector. Nothing
-// is lost, nothing hangs, nothing leaks, from several threads at once.
+// Runtimes that end while their tasks are in every state: ready, sleeping, forked, awaiting a handle, still in the injector.
+// Nothing is lost, nothing hangs, nothing leaks, from several threads at once.
 #include "support/catch.hpp"
 #include "support/seed.hpp"
 #include "support/watchdog.hpp"
@@ -24,7 +24,7 @@ namespace {
 
 namespace config = weft::detail::config;
 
-constexpr int runtimes = config::tsan ? 60 : config::asan ? 120 : 400;
+constexpr int runtimes = config::tsan || config::asan ? 200 : 400;
 constexpr int threads_at_once = 3;
 
 // How many objects live in frames: none after the end, or a frame was lost.
@@ -287,7 +287,8 @@ TEST_CASE("submit and spawn race with the destructor: what was accepted runs, th
             submissions counts;
             {
                 weft::runtime ending({.workers = workers});
-                for (int count = 0; count < submitters; ++count) static_cast<void>(ending.submit(submit_until_refused(ending, counts)));
+                for (int count = 0; count < submitters; ++count)
+                    static_cast<void>(ending.submit(submit_until_refused(ending, counts)));
                 // Until all of them are at it, or none.
                 if (round % 3 != 0)
                     while (counts.accepted.load() < submitters * (round % 3)) std::this_thread::yield();
@@ -312,9 +313,8 @@ TEST_CASE("a handle and a future may outlive their runtime", "[spawn][shutdown][
         weft::join_handle<> never_looked_at;
         std::future<int> future;
         {
-            weft::runtime ending({.workers = 1 + static_cast<unsigned>(round % 3), .on_unhandled_exception = [&](auto const&) {
-                                      reports.fetch_add(1);
-                                  }});
+            weft::runtime ending({.workers = 1 + static_cast<unsigned>(round % 3),
+                                  .on_unhandled_exception = [&](auto const&) { reports.fetch_add(1); }});
             future = ending.submit([]() -> weft::task<int> {
                 co_await weft::yield();
                 co_return 7;

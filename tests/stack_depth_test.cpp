@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A million of everything on an ordinary thread stack, whatever the compiler makes of symmetric transfer: at -O0 and sanitized, too.
+// A million of everything on an ordinary thread stack, whatever becomes of symmetric transfer: at -O0 and with sanitizers.
 #include "support/catch.hpp"
 #include "support/watchdog.hpp"
 

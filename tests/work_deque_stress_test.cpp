@@ -74,7 +74,8 @@ outcome one_round(use kind, std::uint64_t seed) {
         while (ready.load() <= thieves) {
         }
         for (bool last_look = false;;) {
-            const auto [result, found] = kind == use::fifo ? shared.steal_half(own, 1 + static_cast<std::int64_t>(index) * 4) : shared.steal();
+            const auto [result, found] =
+                kind == use::fifo ? shared.steal_half(own, 1 + static_cast<std::int64_t>(index) * 4) : shared.steal();
             if (result == status::taken) {
                 mine.take(*found);
                 for (;;) {

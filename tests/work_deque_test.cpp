@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The work-stealing deque on one thread: order, growth, wrap-around, and what a steal takes. work_deque_stress_test.cpp has the threads.
+// The work-stealing deque on one thread: order, growth, wrap-around, and what a steal takes. The threads are in
+// work_deque_stress_test.cpp.
 #include "support/catch.hpp"
 #include "support/seed.hpp"
 

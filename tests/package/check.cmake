@@ -11,7 +11,7 @@ endfunction()
 
 function(run_consumer program)
     execute_process(COMMAND ${program} OUTPUT_VARIABLE got RESULT_VARIABLE code)
-    if(NOT code EQUAL 0 OR NOT got STREQUAL "World\nHello\n25\n")
+    if(NOT code EQUAL 0 OR NOT got STREQUAL "World\nHello\n832040\n")
         message(FATAL_ERROR "the consumer ended with ${code} and printed:\n${got}")
     endif()
 endfunction()

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <iostream>
 #include <weft/weft.hpp>
+
+#include <iostream>
+#include <string>
 
 using namespace std::chrono_literals;
 
@@ -9,18 +11,19 @@ weft::task<> print_after(std::chrono::milliseconds delay, std::string message) {
     std::cout << message + '\n';
 }
 
-weft::task<int> square(int n) {
-    co_await weft::sleep(10ms);
-    co_return n* n;
+weft::task<int> fib(int n) {
+    if (n < 2) co_return n;
+    auto [a, b] = co_await weft::gather(fib(n - 1), fib(n - 2));  // both at once, on as many cores as there are
+    co_return a + b;
 }
 
 weft::task<> async_main() {
-    auto hello = weft::spawn(print_after(200ms, "Hello"));
-    auto world = weft::spawn(print_after(10ms, "World"));
-    auto [a, b] = co_await weft::gather(square(3), square(4));
+    auto hello = weft::spawn(print_after(400ms, "Hello"));  // runs in the background from here on
+    auto world = weft::spawn(print_after(100ms, "World"));
+    int const result = co_await fib(30);
     co_await hello;
     co_await world;
-    std::cout << a + b << '\n';
+    std::cout << result << '\n';
 }
 
 int main() { weft::run(async_main()); }
