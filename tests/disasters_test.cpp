@@ -402,6 +402,7 @@ TEST_CASE("a coroutine that has spent its turn is stolen whole", "[disaster][str
                 for (int index = 0; index < 4; ++index) chains.push_back(long_chain(scaled(8'000)));
                 std::vector<int> const each = co_await weft::gather(std::move(chains));
                 over.store(true);
+                co_await ticking;
                 co_return std::accumulate(each.begin(), each.end(), 0);
             },
             workers(count));
@@ -458,8 +459,6 @@ weft::task<> under_load(load kind, int copies, weft::task<> (*tested)(std::atomi
     for (int copy = 0; copy < copies; ++copy) all.push_back(weft::spawn(kind(over)));
     all.push_back(weft::spawn(tested(over, times)));
     co_await weft::gather(all);
-    // load_by_spawn's descendants refer to `over` as well.
-    for (int turn = 0; turn < 3; ++turn) co_await weft::yield();
 }
 
 }  // namespace
@@ -484,8 +483,8 @@ TEST_CASE("timers fire while all workers but one are blocked", "[disaster][stres
     const weft::test::watchdog guard{60s, "timers beside blocked workers"};
     for (const unsigned count : {2u, 3u, 8u}) {
         for (int round = 0; round < scaled(40); ++round) {
-            weft::runtime pool(workers(count));
             std::atomic<bool> over{false};
+            weft::runtime pool(workers(count));
             auto slept = pool.submit(sleep_often(over, 5));
             std::vector<std::future<void>> blocked;
             for (unsigned index = 1; index < count; ++index)
@@ -551,15 +550,14 @@ TEST_CASE("jobs from outside are not starved by a load that keeps every worker b
     const weft::test::watchdog guard{60s, "jobs from outside under load"};
     for (const unsigned count : {1u, 2u}) {
         for (const load kind : loads) {
-            weft::runtime pool(workers(count));
             std::atomic<bool> over{false};
+            weft::runtime pool(workers(count));
             std::vector<std::future<void>> running;
             for (unsigned copy = 0; copy < 4 * count; ++copy) running.push_back(pool.submit(kind(over)));
             int wrong = 0;
             for (int round = 0; round < 50; ++round) wrong += pool.submit(give(round)).get() != round;
             over.store(true);
             for (auto& each : running) each.get();
-            pool.run(yield_often(over, 3));
             CHECK(wrong == 0);
         }
     }
@@ -567,9 +565,9 @@ TEST_CASE("jobs from outside are not starved by a load that keeps every worker b
 
 TEST_CASE("ready tasks are not starved by jobs from outside together with endless fork-join", "[disaster][stress]") {
     const weft::test::watchdog guard{60s, "ready tasks between the injector and the forks"};
-    weft::runtime pool(workers(1));
     std::atomic<bool> over{false};
     std::atomic<int> waiting_outside{0};
+    weft::runtime pool(workers(1));
     auto forking = pool.submit(load_by_gather(over));
     auto turns = pool.submit(yield_often(over, 20));
     // The injector is never empty until the tested task has had its turns.
