@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <memory>
 #include <mutex>
 
 #include <oneapi/tbb/concurrent_queue.h>
@@ -51,7 +52,8 @@ private:
         return oldest;
     }
 
-    tbb::concurrent_queue<void*> jobs_;
+    // std::allocator, whose malloc ThreadSanitizer follows; oneTBB's own it does not, and it then takes a page used again for a race.
+    tbb::concurrent_queue<void*, std::allocator<void*>> jobs_;
     std::mutex chain_mutex_;
     void* first_ = nullptr;
     job last_;

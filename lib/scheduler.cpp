@@ -38,11 +38,6 @@ void scheduler::stop() noexcept {
     threads_.clear();
 }
 
-void scheduler::abandon() noexcept {
-    for (std::thread& thread : threads_) thread.detach();
-    threads_.clear();
-}
-
 void scheduler::inject(job entering) {
     entrance.push(entering);
     announce_work();

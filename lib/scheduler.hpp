@@ -29,8 +29,6 @@ public:
     void start(std::string const& name);
     // Asks the workers to end when their present job gives the thread back, and joins them.
     void stop() noexcept;
-    // In the child of a fork() the threads do not exist: forgets them.
-    void abandon() noexcept;
 
     // A ready job from a thread that is no worker of this scheduler.
     void inject(job entering);

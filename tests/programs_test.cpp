@@ -592,6 +592,41 @@ weft::task<int> three_levels(suspension first, suspension second, suspension thi
 
 }  // namespace
 
+namespace {
+
+weft::task<int> one_after(std::chrono::microseconds pause) {
+    co_await weft::sleep(pause);
+    co_return 1;
+}
+
+// The two children of an inner gather end late and in the wrong order, the one with the token last, by the turn that ready tasks get
+// among many forks: so it pops a fork of the outer gather, which it must put back because its own gather is over.
+weft::task<int> late_among_forks(int siblings) {
+    std::vector<weft::task<int>> all;
+    all.push_back([]() -> weft::task<int> {
+        auto const [a, b] = co_await weft::gather(one_after(20us), leaf_of_two(suspension::yield));
+        co_return a + b;
+    }());
+    for (int number = 0; number < siblings; ++number) all.push_back(one_after(300us));
+    std::vector<int> const each = co_await weft::gather(std::move(all));
+    int sum = 0;
+    for (int const one : each) sum += one;
+    co_return sum;
+}
+
+}  // namespace
+
+TEST_CASE("the last child puts back the job it has popped, which is a fork of an outer gather", "[gather][stress]") {
+    const weft::test::watchdog guard{60s, "a popped job of an outer gather is put back"};
+    for (const unsigned workers : {1u, 2u, 8u}) {
+        weft::runtime kept({.workers = workers});
+        int wrong = 0;
+        for (int round = 0; round < 20; ++round) wrong += kept.run(late_among_forks(4'000)) != 4'002;
+        CAPTURE(workers);
+        CHECK(wrong == 0);
+    }
+}
+
 TEST_CASE("the last child puts back the job it has popped: gather(gather(3, 4), 2) where 3 and 4 suspend", "[gather][stress]") {
     const weft::test::watchdog guard{60s, "a popped job is put back"};
     constexpr int rounds = config::tsan ? 100 : 1'000;

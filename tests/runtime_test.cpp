@@ -431,14 +431,14 @@ TEST_CASE("spawn and submit throw runtime_closed while the runtime is being dest
     std::string spawn_message;
     std::string submit_message;
     std::atomic<int> inner_ran{0};
+    auto work = [&](counted_move_only) -> weft::task<> {
+        ++inner_ran;
+        co_return;
+    };
     {
         auto runtime = std::make_unique<weft::runtime>(weft::options{.workers = workers});
         weft::runtime& still_there = *runtime;
         runtime->submit([&]() -> weft::task<> {
-            auto work = [&](counted_move_only) -> weft::task<> {
-                ++inner_ran;
-                co_return;
-            };
             // Goes on until the runtime is closing.
             while (spawn_refused == 0) {
                 try {

@@ -312,11 +312,11 @@ TEST_CASE("timers fire while every worker runs tasks that only yield", "[sleep][
     const watchdog guard{20s, "timers beside yielding tasks"};
     const auto workers = GENERATE(1u, 2u, 8u);
     std::atomic<bool> stop{false};
+    auto spin = [&]() -> weft::task<> {
+        while (!stop) co_await weft::yield();
+    };
     const auto late = weft::run(
         [&]() -> weft::task<nanoseconds> {
-            auto spin = [&]() -> weft::task<> {
-                while (!stop) co_await weft::yield();
-            };
             for (unsigned i = 0; i < 4 * workers; ++i) weft::spawn(spin());
             nanoseconds total{0};
             for (int i = 0; i < 5; ++i) {

@@ -147,14 +147,14 @@ TEST_CASE("dropping the handle detaches the task and never ends it", "[spawn][de
     const auto workers = GENERATE(1u, 2u, 8u);
     census in;
     std::atomic<int> ended{0};
+    auto work = [&](counted) -> weft::task<> {
+        co_await weft::yield();
+        co_await weft::sleep(1ms);
+        co_await weft::gather(nothing(), nothing());
+        ++ended;
+    };
     weft::run(
         [&]() -> weft::task<> {
-            auto work = [&](counted) -> weft::task<> {
-                co_await weft::yield();
-                co_await weft::sleep(1ms);
-                co_await weft::gather(nothing(), nothing());
-                ++ended;
-            };
             for (int i = 0; i < 20; ++i) weft::spawn(work(counted{in}));
             {
                 auto dropped = weft::spawn(work(counted{in}));
@@ -245,13 +245,13 @@ TEST_CASE("a spawned task's frame is freed once, whoever lets go last", "[spawn]
     const auto workers = GENERATE(1u, 2u, 8u);
     census in;
     weft::test::other_thread thread;
+    auto work = [&](counted_move_only argument, int yields) -> weft::task<counted> {
+        for (int i = 0; i < yields; ++i) co_await weft::yield();
+        if (argument.number() % 2 == 0) throw std::runtime_error("even");
+        co_return counted{in};
+    };
     weft::run(
         [&]() -> weft::task<> {
-            auto work = [&](counted_move_only argument, int yields) -> weft::task<counted> {
-                for (int i = 0; i < yields; ++i) co_await weft::yield();
-                if (argument.number() % 2 == 0) throw std::runtime_error("even");
-                co_return counted{in};
-            };
             for (int i = 0; i < 200; ++i) {
                 auto each = weft::spawn(work(counted_move_only{in, i}, i % 4));
                 switch (i % 5) {
