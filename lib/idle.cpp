@@ -28,12 +28,12 @@ void idle::fall_asleep(unsigned worker, bool searching) {
     counts_.fetch_add(one_asleep - (searching ? one_searching : 0), std::memory_order_seq_cst);
 }
 
-bool idle::rise(unsigned worker) {
+bool idle::rise(unsigned worker, bool to_search) {
     std::lock_guard const lock(mutex_);
     auto const found = std::find(sleepers_.begin(), sleepers_.end(), worker);
     if (found == sleepers_.end()) return false;
     sleepers_.erase(found);
-    counts_.fetch_sub(one_asleep, std::memory_order_seq_cst);
+    counts_.fetch_sub(one_asleep - (to_search ? one_searching : 0), std::memory_order_seq_cst);
     return true;
 }
 

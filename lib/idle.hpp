@@ -34,8 +34,9 @@ public:
     // -> asleep, from searching or busy. The caller then passes a heavy fence, and looks once more before it parks.
     void fall_asleep(unsigned worker, bool searching);
 
-    // asleep -> busy, by itself. False: somebody had chosen this worker already; it is searching, and its parker has a token.
-    [[nodiscard]] bool rise(unsigned worker);
+    // asleep -> busy or searching, by itself. False: somebody had chosen this worker already; it is searching, and its parker has a
+    // token.
+    [[nodiscard]] bool rise(unsigned worker, bool to_search = false);
 
     // Whether a job that was just published needs somebody to be woken: somebody sleeps, and nobody searches who will find it.
     // After a light fence. relaxed: that fence orders it.

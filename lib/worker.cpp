@@ -203,18 +203,21 @@ void worker::sleep() noexcept {
     timer_driver& timers = pool_.timers;
     others.fall_asleep(index_, std::exchange(searching_, false));
     asymmetric_fence::heavy();
+    // With work in sight it searches, even if enough others do: else it would be here again at once, and the fence is not cheap.
+    bool const work_in_sight = pool_.work_visible();
+    searching_ = work_in_sight;
     bool token = false;
-    if (!pool_.stopping() && !pool_.work_visible()) {
+    if (!work_in_sight && !pool_.stopping()) {
         std::int64_t const deadline = timers.keep_time(index_);
         token = park.park(deadline);
         if (deadline != timer_driver::never) timers.stop_keeping_time(index_);
     }
-    if (!token && !others.rise(index_)) {
+    if (!token && !others.rise(index_, work_in_sight)) {
         // Chosen in this very moment: the token is on its way.
         park.park();
         token = true;
     }
-    searching_ = token;
+    if (token) searching_ = true;
     watch_time_ = true;
     clock_countdown_ = 1;
 }

@@ -506,8 +506,8 @@ weft::task<> block_until(std::atomic<bool>& over) {
     co_return;
 }
 
-// One worker arms, then blocks in its next job until the timer has fired; all others but one block as well, and find that to do while
-// they are searching, or asleep, or on the way from one to the other.
+// One worker arms, then blocks in its next job until the timer has fired; all others but one block as well, and find that to do
+// while they are searching, or asleep, or on the way from one to the other.
 weft::task<> arm_and_block(unsigned count, int short_jobs) {
     std::atomic<bool> over{false};
     for (int number = 0; number < short_jobs; ++number) weft::spawn(nothing());

@@ -599,8 +599,8 @@ weft::task<int> one_after(std::chrono::microseconds pause) {
     co_return 1;
 }
 
-// The two children of an inner gather end late and in the wrong order, the one with the token last, by the turn that ready tasks get
-// among many forks: so it pops a fork of the outer gather, which it must put back because its own gather is over.
+// The two children of an inner gather end late and in the wrong order, the one with the token last, by the turn that ready tasks
+// get among many forks: so it pops a fork of the outer gather, which it must put back because its own gather is over.
 weft::task<int> late_among_forks(int siblings) {
     std::vector<weft::task<int>> all;
     all.push_back([]() -> weft::task<int> {
