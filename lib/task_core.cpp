@@ -145,7 +145,12 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
 void release_ended(promise_base& task, unsigned index) noexcept {
     run_group& group = *task.group;
     bool const was_main = task.token;
+    // The destructors of the coroutine's parameters may spawn, when its promise is gone already: for the same run, then.
+    promise_base in_its_place;
+    in_its_place.group = &group;
+    this_worker->running = &in_its_place;
     drop_reference(task);
+    this_worker->running = nullptr;
     // After the frame is gone: who waits for the run's end may rely on that.
     group.count_ended(index);
     if (was_main) group.drain();

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -488,8 +488,16 @@ TEST_CASE("a runtime may be destroyed on another runtime's worker", "[runtime][s
     CHECK(ended == 5);
 }
 
+namespace {
+
+constexpr int exit_of_terminate = 86;
+
+}  // namespace
+
 TEST_CASE("runtime destroyed on its own worker", "[.]") {
     const watchdog guard{20s, "destroyed on its own worker"};
+    // Not by a signal: Catch2 would print a report in its handler, which ThreadSanitizer rightly does not like.
+    std::set_terminate([] { std::_Exit(exit_of_terminate); });
     auto* const runtime = new weft::runtime({.workers = 2});
     runtime->run([&]() -> weft::task<> {
         delete runtime;
@@ -501,7 +509,7 @@ TEST_CASE("destroying a runtime on its own worker ends the program with a messag
     const auto ended = run_case("runtime destroyed on its own worker", 20s);
     CAPTURE(ended.errors);
     CHECK(ended.in_time);
-    CHECK(ended.signal == SIGABRT);
+    CHECK(ended.exit_code == exit_of_terminate);
     CHECK_THAT(ended.errors, ContainsSubstring("weft::runtime: destroyed by one of its own workers"));
 }
 

@@ -31,10 +31,9 @@ public:
     }
 
     void post(std::function<void()> job) {
-        {
-            const std::lock_guard lock{mutex_};
-            jobs_.push_back(std::move(job));
-        }
+        // Notified under the lock: the job may end this object, whose destructor then comes for the lock, too.
+        const std::lock_guard lock{mutex_};
+        jobs_.push_back(std::move(job));
         posted_.notify_one();
     }
 
