@@ -103,10 +103,12 @@ unsigned usable_processors() {
 }
 
 void name_this_thread(std::string const& name) noexcept {
+    // The number at the end stays.
     constexpr std::size_t longest = 15;
-    char cut[longest + 1] = {};
-    name.copy(cut, longest);
-    pthread_setname_np(pthread_self(), cut);
+    std::size_t const number = std::min(name.rfind('-'), name.size());
+    std::string const end = name.substr(number);
+    std::string const begin = name.substr(0, std::min(number, longest - std::min(longest, end.size())));
+    pthread_setname_np(pthread_self(), (begin + end).c_str());
 }
 
 void sharpen_timed_waits() noexcept {

@@ -139,6 +139,8 @@ void run_to_end(runtime_core& core, promise_base& main, std::source_location whe
 
 void submit_task(runtime_core& core, promise_base& unstarted, std::source_location where) {
     core.require_same_process();
+    // As in `schedule`: from the moment the job is in, the runtime may end.
+    std::shared_ptr<runtime_core> const keep = core.shared_from_this();
     if (!core.submitted.begin_task_outside())
         throw runtime_closed("weft::runtime::submit: the runtime is being destroyed and takes no new tasks");
     // The caller's reference is dropped here: the future is all that it keeps.

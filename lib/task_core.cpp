@@ -76,6 +76,7 @@ run_group& group_of(promise_base& suspended) noexcept {
 }
 
 void schedule(promise_base& suspended) noexcept {
+    WEFT_COMPILER_BARRIER();
     runtime_core& core = group_of(suspended).core();
     worker* const here = this_worker;
     if (here && &here->pool() == &core.pool) return here->make_ready(handle_of(suspended));

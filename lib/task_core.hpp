@@ -19,7 +19,7 @@ void unmake_spawned(promise_base& task) noexcept;
 
 // A suspended coroutine may go on: into the line of this worker if it belongs to the coroutine's runtime, else through that runtime's
 // injector.
-void schedule(promise_base& suspended) noexcept;
+WEFT_NOIPA void schedule(promise_base& suspended) noexcept;
 
 // The run group that a suspended coroutine's task belongs to.
 [[nodiscard]] run_group& group_of(promise_base& suspended) noexcept;

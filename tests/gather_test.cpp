@@ -880,3 +880,42 @@ TEST_CASE("children are stolen: a gather uses every worker", "[gather][steal]") 
         {.workers = workers});
     CHECK(used == workers);
 }
+
+TEST_CASE("the same task given twice to a gather throws invalid_state and starts nothing", "[gather][error]") {
+    const watchdog guard{20s, "a task twice in a gather"};
+    std::atomic<int> started = 0;
+    const bool refused = weft::run([&]() -> weft::task<bool> {
+        auto once = [](std::atomic<int>& count) -> weft::task<> {
+            ++count;
+            co_return;
+        }(started);
+        try {
+            auto both = weft::gather(std::move(once), std::move(once));
+            co_await both;
+        } catch (const weft::invalid_state&) {
+            co_return true;
+        }
+        co_return false;
+    });
+    CHECK(refused);
+    CHECK(started == 0);
+}
+
+TEST_CASE("a gather that was moved from throws invalid_state, the one it was moved to runs", "[gather][error]") {
+    const watchdog guard{20s, "a gather moved from"};
+    const auto [refused, sum] = weft::run([]() -> weft::task<std::pair<bool, int>> {
+        auto value = [](int n) -> weft::task<int> { co_return n; };
+        auto first = weft::gather(value(1), value(2));
+        auto second = std::move(first);
+        bool was_refused = false;
+        try {
+            co_await first;
+        } catch (const weft::invalid_state&) {
+            was_refused = true;
+        }
+        auto results = co_await second;
+        co_return std::pair{was_refused, std::get<0>(results) + std::get<1>(results)};
+    });
+    CHECK(refused);
+    CHECK(sum == 3);
+}

@@ -510,6 +510,8 @@ TEST_CASE("the engine serves <random> and <algorithm>", "[random][engine]") {
     static_assert(std::is_empty_v<rnd::bit_generator>);
     static_assert(rnd::bit_generator::min() == 0 && rnd::bit_generator::max() == uint64_max);
     rnd::seed(19);
+    static_assert(std::uniform_random_bit_generator<std::remove_reference_t<decltype(rnd::engine())>>);
+    CHECK(std::uniform_int_distribution<>{3, 3}(rnd::engine()) == 3);
     auto engine = rnd::engine();
     std::normal_distribution<double> normal;
     double sum = 0;

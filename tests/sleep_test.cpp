@@ -361,3 +361,15 @@ TEST_CASE("timers fire while a fork-join computation keeps every worker busy", "
         {.workers = workers});
     CHECK(slept == 5);
 }
+
+TEST_CASE("one named sleep can be awaited several times, also at once", "[sleep]") {
+    const watchdog guard{20s, "a named sleep"};
+    const auto passed = weft::run([]() -> weft::task<std::chrono::nanoseconds> {
+        const auto nap = weft::sleep(5ms);
+        const auto begin = std::chrono::steady_clock::now();
+        co_await weft::gather(nap, nap);
+        co_await nap;
+        co_return std::chrono::steady_clock::now() - begin;
+    }, {.workers = 2});
+    CHECK(passed >= 10ms);
+}

@@ -145,8 +145,8 @@ TEST_CASE("children of a gather that yield take turns with it", "[yield][gather]
 TEST_CASE("a self-spawning load starves neither a yielding task nor a submitted one", "[yield][spawn]") {
     const watchdog guard{20s, "self-spawning load"};
     const auto workers = GENERATE(1u, 2u, 8u);
+    std::atomic<bool> stop{false};  // outlives the runtime, whose last breeder still looks at it
     weft::runtime runtime({.workers = workers});
-    std::atomic<bool> stop{false};
     struct breeder {
         static weft::task<> run(std::atomic<bool>& until) {
             if (!until) weft::spawn(run(until));

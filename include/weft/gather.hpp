@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <coroutine>
 #include <functional>
 #include <memory>
@@ -102,7 +103,7 @@ protected:
     std::coroutine_handle<> start(std::coroutine_handle<Promise> awaiting, std::coroutine_handle<> const* frames, std::size_t count) {
         static_assert(std::derived_from<Promise, promise_base>,
                       "weft::gather can be awaited only in a weft::task; from other code use weft::run or weft::runtime::submit");
-        if (promise_of(frames[0].address()).link != nullptr) [[unlikely]] throw_reused_gather();
+        if (!frames[0] || promise_of(frames[0].address()).link != nullptr) [[unlikely]] throw_reused_gather();
         std::construct_at(&join_, static_cast<std::uint32_t>(count));
         join_.parent = awaiting;
         if constexpr (Count == 2)
@@ -127,7 +128,11 @@ class [[nodiscard("co_await the gather: until then its tasks do not start")]] ga
     static constexpr std::size_t count = sizeof...(Values);
 
 public:
-    explicit gather_tuple(task<Values>&&... children) : frames_{children.unstarted()...} { (children.release(), ...); }
+    // One by one, so that the same task given twice is empty the second time; what was taken then is destroyed.
+    explicit gather_tuple(task<Values>&&... children) : gather_tuple(no_frames{}) {
+        std::size_t index = 0;
+        ((frames_[index++] = children.take_unstarted()), ...);
+    }
     gather_tuple(gather_tuple&& other) noexcept : frames_(std::exchange(other.frames_, {})) {}
     ~gather_tuple() {
         for (std::coroutine_handle<> const frame : frames_)
@@ -144,6 +149,9 @@ public:
     auto await_resume() { return collect(std::index_sequence_for<Values...>{}); }
 
 private:
+    struct no_frames {};
+    explicit gather_tuple(no_frames) noexcept : frames_{} {}
+
     template <std::size_t... Index>
     auto collect(std::index_sequence<Index...>) {
         if constexpr (!ReturnExceptions && count != 0) rethrow_if_failed();
@@ -216,8 +224,8 @@ auto gather_elements(Elements&& elements) {
 // gives a copy of its value), and any other awaitable, for example sleep.
 //   Result:        a std::tuple in argument order, std::monostate where an awaitable gives void, nothing at all if all of them do. A
 //                  vector gives a std::vector (nothing for void, std::reference_wrapper for references). Empty: an empty result at once.
-//   Resumes on:    the worker on which the last child ended.
-//   Cancellation:  a cancellation point; the children inherit the cancellation of the task.
+//   Resumes on:    a worker of the runtime: as a rule the one on which the last child ended.
+//   Cancellation:  a cancellation point.
 //   Throws:        after all children have ended, the exception that came first in time; siblings are not cancelled by it. The other
 //                  exceptions are dropped. invalid_state for an empty task or handle; std::bad_alloc with nothing started.
 //   Must outlive:  named handles and other named awaitables, and what the tasks refer to, until the await has resumed. No child outlives the gather.

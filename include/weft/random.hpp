@@ -182,7 +182,10 @@ public:
     result_type operator()() const noexcept { return detail::random_word(); }
 };
 
-constexpr bit_generator engine() noexcept { return {}; }
+inline bit_generator& engine() noexcept {
+    static constinit bit_generator only;
+    return only;
+}
 
 // A multiple of 2^-53 in [0, 1), each of the 2^53 equally likely.
 inline double random() noexcept { return static_cast<double>(detail::random_word() >> 11) * 0x1.0p-53; }

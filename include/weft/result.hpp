@@ -3,6 +3,8 @@
 #pragma once
 
 #include <exception>
+#include <memory>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -28,7 +30,7 @@ public:
     template <class Source>
         requires(!std::is_void_v<Value> && !std::is_same_v<std::remove_cvref_t<Source>, result> &&
                  !std::is_same_v<std::remove_cvref_t<Source>, std::exception_ptr> && std::is_constructible_v<Value, Source>)
-    result(Source&& source) : state_(std::in_place_index<0>, hold(std::forward<Source>(source))) {}
+    explicit(!std::is_convertible_v<Source, Value>) result(Source&& source) : state_(std::in_place_index<0>, hold(std::forward<Source>(source))) {}
 
     // A value made of the arguments, whatever their types: also where the value is itself an exception_ptr.
     template <class... Args>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <coroutine>
 #include <cstdint>
 #include <limits>
@@ -49,7 +50,7 @@ constexpr std::int64_t saturated_nanoseconds(std::chrono::duration<Rep, Period> 
 
 }  // namespace detail
 
-// What sleep and sleep_until return; await it once.
+// What sleep and sleep_until return: a length of time, or a moment. Each await of it sleeps anew.
 class [[nodiscard("co_await it: a sleep that is not awaited does not happen")]] sleep_awaitable {
 public:
     using weft_native_awaitable = void;
@@ -57,26 +58,35 @@ public:
     enum class measured { from_await, from_epoch };
     sleep_awaitable(measured from, std::int64_t nanoseconds) noexcept : nanoseconds_(nanoseconds), from_(from) {}
 
-    // Movable until it is awaited, so that it can be an argument of gather.
-    sleep_awaitable(sleep_awaitable&& other) noexcept : nanoseconds_(other.nanoseconds_), from_(other.from_) {}
+    class awaiter {
+    public:
+        using weft_native_awaitable = void;
 
-    bool await_ready() const noexcept { return false; }
+        awaiter(measured from, std::int64_t nanoseconds) noexcept : nanoseconds_(nanoseconds), from_(from) {}
 
-    template <class Promise>
-    WEFT_NOINLINE_SUSPEND void await_suspend(std::coroutine_handle<Promise> sleeper) noexcept {
-        static_assert(std::derived_from<Promise, detail::promise_base>, "weft::sleep can be awaited only in a weft::task");
-        if (from_ == measured::from_await)
-            detail::suspend_for(entry_, sleeper.promise(), nanoseconds_);
-        else
-            detail::suspend_until(entry_, sleeper.promise(), nanoseconds_);
-    }
+        bool await_ready() const noexcept { return false; }
 
-    void await_resume() const noexcept {}
+        template <class Promise>
+        WEFT_NOINLINE_SUSPEND void await_suspend(std::coroutine_handle<Promise> sleeper) noexcept {
+            static_assert(std::derived_from<Promise, detail::promise_base>, "weft::sleep can be awaited only in a weft::task");
+            if (from_ == measured::from_await)
+                detail::suspend_for(entry_, sleeper.promise(), nanoseconds_);
+            else
+                detail::suspend_until(entry_, sleeper.promise(), nanoseconds_);
+        }
+
+        void await_resume() const noexcept {}
+
+    private:
+        std::int64_t nanoseconds_;
+        measured from_;
+        detail::timer_entry entry_;
+    };
+    awaiter operator co_await() const noexcept { return {from_, nanoseconds_}; }
 
 private:
     std::int64_t nanoseconds_;
     measured from_;
-    detail::timer_entry entry_;
 };
 
 // Suspends the task for at least `duration`, measured on the steady clock from the await on. Never early. Zero or less yields once,

@@ -2,6 +2,7 @@
 // spawn: start a task in the background. join_handle<T>: await its end, or look at its result.
 #pragma once
 
+#include <concepts>
 #include <coroutine>
 #include <exception>
 #include <functional>

@@ -2,6 +2,7 @@
 // task<T>: what a weft coroutine returns.
 #pragma once
 
+#include <concepts>
 #include <coroutine>
 #include <type_traits>
 #include <utility>
@@ -18,7 +19,8 @@ namespace weft {
 //     int n = co_await answer();
 //
 // Awaiting runs it at once on the awaiting worker, without scheduling, and continues there when it has ended.
-//   Resumes on:    the worker on which the task ended (the awaiting one, unless the task itself was suspended).
+//   Resumes on:    a worker of the runtime: as a rule the one on which the task ended (the awaiting one, unless the task itself was
+//                  suspended).
 //   Cancellation:  not a cancellation point of its own; the task's own awaits are.
 //   Throws:        what the task throws; invalid_state if it is empty or was awaited before; std::bad_alloc where the coroutine is
 //                  called and its frame cannot be had.
@@ -63,6 +65,10 @@ public:
         return frame;
     }
     std::coroutine_handle<> release() noexcept { return std::exchange(frame_, nullptr); }
+    std::coroutine_handle<> take_unstarted() {
+        static_cast<void>(unstarted());
+        return release();
+    }
 
 private:
     friend promise_type;
@@ -74,6 +80,8 @@ private:
 template <class Value>
 class task<Value>::awaiter {
 public:
+    using weft_native_awaitable = void;
+
     explicit awaiter(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
 
     bool await_ready() const noexcept { return false; }

@@ -2,6 +2,7 @@
 // yield: let the others go first.
 #pragma once
 
+#include <concepts>
 #include <coroutine>
 
 #include <weft/detail/promise.hpp>

@@ -98,15 +98,16 @@ struct promise_base {
 
     std::suspend_always initial_suspend() const noexcept { return {}; }
 
-    // Everything weft's own is awaited as it is; anything else is made to resume on a worker of this runtime (relay.hpp).
+    // What comes down to an awaiter of weft's own is awaited as it is; anything else is made to resume on a worker of this runtime (relay.hpp).
     template <class Awaitable>
     decltype(auto) await_transform(Awaitable&& awaitable) {
-        if constexpr (!native_awaitable<Awaitable>)
-            return relayed_awaiter<Awaitable>{std::forward<Awaitable>(awaitable)};
-        else if constexpr (awaiter<Awaitable>)
+        static_assert(weft::awaitable<Awaitable>, "co_await in a weft::task: this is nothing that can be awaited");
+        if constexpr (native_awaitable<Awaitable> && awaiter<Awaitable>)
             return awaiter_reference<std::remove_reference_t<Awaitable>>{&awaitable};
+        else if constexpr (native_awaitable<decltype(get_awaiter(std::declval<Awaitable>()))>)
+            return get_awaiter(std::forward<Awaitable>(awaitable));
         else
-            return std::forward<Awaitable>(awaitable).operator co_await();
+            return relayed_awaiter<Awaitable>{std::forward<Awaitable>(awaitable)};
     }
 };
 
@@ -174,7 +175,7 @@ struct promise final : promise_with_storage<Value> {
     task<Value> get_return_object() noexcept;
 
     template <class Source = Value>
-        requires std::constructible_from<Value, Source>
+        requires std::convertible_to<Source, Value>
     void return_value(Source&& source) {
         this->storage.construct(std::forward<Source>(source));
         this->outcome = outcome::value;
