@@ -2,7 +2,6 @@
 // The door through which jobs come in from threads that are no workers of this runtime.
 #pragma once
 
-
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -17,7 +16,7 @@ namespace weft::detail {
 // First in, first out; any number of threads on both ends.
 class injector {
 public:
-    // Throws std::bad_alloc with nothing queued.
+    // Throws std::bad_alloc. oneTBB's queue does not survive that: see lib/README.md, "Known gaps".
     void push(job entering) { jobs_.push(entering.address()); }
 
     // For a woken job that must not be lost when there is no memory for a queue: chained through the jobs themselves.

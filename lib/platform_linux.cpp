@@ -2,13 +2,11 @@
 #include "platform.hpp"
 
 #include <algorithm>
-#include <climits>
 #include <cmath>
 #include <ctime>
 #include <fstream>
 #include <optional>
 #include <sstream>
-#include <string_view>
 
 #include <linux/futex.h>
 #include <linux/membarrier.h>

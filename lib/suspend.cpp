@@ -3,7 +3,6 @@
 #include <coroutine>
 #include <exception>
 #include <memory>
-#include <utility>
 
 #include <weft/detail/frame.hpp>
 #include <weft/detail/relay.hpp>

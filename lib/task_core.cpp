@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "task_core.hpp"
 
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <new>
 

@@ -2,8 +2,6 @@
 // Exceptions of spawned tasks that nobody has awaited.
 #pragma once
 
-#include <memory>
-
 #include <weft/detail/promise.hpp>
 
 #include "runtime_core.hpp"

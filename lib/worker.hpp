@@ -2,10 +2,8 @@
 // One thread of a runtime: its queues and its loop.
 #pragma once
 
-#include <atomic>
 #include <coroutine>
 #include <cstdint>
-#include <string>
 
 #include <weft/detail/config.hpp>
 
