@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// runtime: run and submit from outside, several at once, where tasks are, and how it ends: drained, closed, misused, forked.
+// runtime: run and submit from outside, several at once, where tasks are, and how it ends: drained, closed, misused.
 #include "support/catch.hpp"
 #include "support/counted.hpp"
 #include "support/foreign.hpp"
@@ -26,9 +26,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include <sys/wait.h>
-#include <unistd.h>
 
 using namespace std::chrono_literals;
 using weft::test::ContainsSubstring;
@@ -521,104 +518,4 @@ TEST_CASE("an exception that leaves on_worker code does not end the program", "[
         co_return;
     });
     CHECK(runtime.run(add(1, 1)) == 2);
-}
-
-// ---- fork()
-
-namespace {
-
-// ThreadSanitizer allows no new threads in the child of a process with threads.
-constexpr bool child_may_start_threads = !weft::detail::config::tsan;
-
-// What the child found, as its exit code: a bit for each thing that is right.
-constexpr int run_refused = 1;
-constexpr int submit_refused = 2;
-constexpr int message_helps = 4;
-constexpr int outside = 8;
-constexpr int new_runtime_works = 16;
-constexpr int all_right = 31;
-
-template <class Call>
-bool refused(Call call, std::string& message) {
-    try {
-        call();
-    } catch (const weft::runtime_closed& error) {
-        message = error.what();
-        return true;
-    }
-    return false;
-}
-
-// A new runtime is used after the old one is gone, or while it is still there; the new threads may stand where the parent's stood.
-int look_around_in_child(std::unique_ptr<weft::runtime> from_parent, bool old_goes_first) {
-    int right = 0;
-    std::string message;
-    if (refused([&] { from_parent->run(nothing()); }, message)) right |= run_refused;
-    if (message.find("fork") != std::string::npos && message.find("new runtime") != std::string::npos) right |= message_helps;
-    if (refused([&] { from_parent->submit(nothing()); }, message)) right |= submit_refused;
-    if (!weft::on_worker()) right |= outside;
-    if (!child_may_start_threads) {
-        from_parent.reset();
-        return right | new_runtime_works;
-    }
-    if (old_goes_first) from_parent.reset();
-    weft::runtime runtime({.workers = 2});
-    const int before = runtime.run(add(20, 22));
-    from_parent.reset();
-    if (before == 42 && runtime.run(add(20, 22)) == 42) right |= new_runtime_works;
-    return right;
-}
-
-int code_of(pid_t child) {
-    int status = 0;
-    if (waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
-    return WEXITSTATUS(status);
-}
-
-}  // namespace
-
-TEST_CASE("fork with a runtime", "[.]") {
-    const watchdog guard{20s, "fork"};
-    auto runtime = std::make_unique<weft::runtime>(weft::options{.workers = 2});
-    int sum = runtime->run(add(1, 2));
-    std::vector<int> codes;
-    for (const bool old_goes_first : {true, false}) {
-        const pid_t child = fork();
-        if (child == 0) {
-            alarm(10);  // never a hang
-            _exit(look_around_in_child(std::move(runtime), old_goes_first));
-        }
-        codes.push_back(code_of(child));
-        sum += runtime->run(add(2, 3));  // nothing changed for the parent
-    }
-    CHECK(codes == std::vector<int>{all_right, all_right});
-    CHECK(sum == 13);
-}
-
-TEST_CASE("fork with a runtime whose task sleeps", "[.]") {
-    const watchdog guard{20s, "fork beside a live task"};
-    auto runtime = std::make_unique<weft::runtime>(weft::options{.workers = 2});
-    weft::test::gate go;
-    auto waiting = runtime->submit([&]() -> weft::task<int> {
-        co_await go;
-        co_await weft::sleep(1ms);
-        co_return 7;
-    });
-    const pid_t child = fork();
-    if (child == 0) {
-        alarm(10);
-        _exit(look_around_in_child(std::move(runtime), true));
-    }
-    CHECK(code_of(child) == all_right);
-    go.open();
-    CHECK(waiting.get() == 7);
-}
-
-TEST_CASE("in the child of a fork, the parent's runtime is closed, ends without a hang, and a new one works", "[runtime][fork]") {
-    for (const char* name : {"fork with a runtime", "fork with a runtime whose task sleeps"}) {
-        const auto ended = run_case(name, 20s);
-        CAPTURE(name, ended.errors);
-        CHECK(ended.in_time);
-        CHECK(ended.exit_code == 0);
-    }
 }

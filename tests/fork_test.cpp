@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// fork(): what the child of a process with a runtime may and may not do.
+#include "support/catch.hpp"
+#include "support/foreign.hpp"
+#include "support/subprocess.hpp"
+
+#include <weft/weft.hpp>
+
+#include <chrono>
+#include <latch>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace std::chrono_literals;
+using weft::test::run_case;
+
+namespace {
+
+weft::task<> nothing() { co_return; }
+
+weft::task<int> add(int a, int b) {
+    co_await weft::yield();
+    co_return a + b;
+}
+
+weft::task<> meet(std::latch& both) {
+    both.arrive_and_wait();
+    co_return;
+}
+
+// What another thread has locked at the moment of a fork stays locked in the child: that of an allocator (g++ 12's address sanitizer
+// does not unlock its own) would hang it. A thread that starts allocates; one that has worked and found nothing more to do does not.
+// For the same reason no watchdog's thread runs here: run_case() watches.
+void let_both_workers_start(weft::runtime& runtime) {
+    std::latch both{2};
+    runtime.run([&]() -> weft::task<> { co_await weft::gather(meet(both), meet(both)); });
+}
+
+// ThreadSanitizer allows no new threads in the child of a process with threads.
+constexpr bool child_may_start_threads = !weft::detail::config::tsan;
+
+// What the child found, as its exit code: a bit for each thing that is right.
+constexpr int run_refused = 1;
+constexpr int submit_refused = 2;
+constexpr int message_helps = 4;
+constexpr int outside = 8;
+constexpr int new_runtime_works = 16;
+constexpr int all_right = 31;
+
+template <class Call>
+bool refused(Call call, std::string& message) {
+    try {
+        call();
+    } catch (const weft::runtime_closed& error) {
+        message = error.what();
+        return true;
+    }
+    return false;
+}
+
+// A new runtime is used after the old one is gone, or while it is still there; the new threads may stand where the parent's stood.
+int look_around_in_child(std::unique_ptr<weft::runtime> from_parent, bool old_goes_first) {
+    int right = 0;
+    std::string message;
+    if (refused([&] { from_parent->run(nothing()); }, message)) right |= run_refused;
+    if (message.find("fork") != std::string::npos && message.find("new runtime") != std::string::npos) right |= message_helps;
+    if (refused([&] { from_parent->submit(nothing()); }, message)) right |= submit_refused;
+    if (!weft::on_worker()) right |= outside;
+    if (!child_may_start_threads) {
+        from_parent.reset();
+        return right | new_runtime_works;
+    }
+    if (old_goes_first) from_parent.reset();
+    weft::runtime runtime({.workers = 2});
+    const int before = runtime.run(add(20, 22));
+    from_parent.reset();
+    if (before == 42 && runtime.run(add(20, 22)) == 42) right |= new_runtime_works;
+    return right;
+}
+
+int code_of(pid_t child) {
+    int status = 0;
+    if (waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
+    return WEXITSTATUS(status);
+}
+
+}  // namespace
+
+TEST_CASE("fork with a runtime", "[.]") {
+    auto runtime = std::make_unique<weft::runtime>(weft::options{.workers = 2});
+    int sum = runtime->run(add(1, 2));
+    let_both_workers_start(*runtime);
+    std::vector<int> codes;
+    for (const bool old_goes_first : {true, false}) {
+        const pid_t child = fork();
+        if (child == 0) {
+            alarm(10);  // never a hang
+            _exit(look_around_in_child(std::move(runtime), old_goes_first));
+        }
+        codes.push_back(code_of(child));
+        sum += runtime->run(add(2, 3));  // nothing changed for the parent
+    }
+    CHECK(codes == std::vector<int>{all_right, all_right});
+    CHECK(sum == 13);
+}
+
+TEST_CASE("fork with a runtime whose task sleeps", "[.]") {
+    auto runtime = std::make_unique<weft::runtime>(weft::options{.workers = 2});
+    weft::test::gate go;
+    auto waiting = runtime->submit([&]() -> weft::task<int> {
+        co_await go;
+        co_await weft::sleep(1ms);
+        co_return 7;
+    });
+    let_both_workers_start(*runtime);
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(10);
+        _exit(look_around_in_child(std::move(runtime), true));
+    }
+    CHECK(code_of(child) == all_right);
+    go.open();
+    CHECK(waiting.get() == 7);
+}
+
+TEST_CASE("in the child of a fork, the parent's runtime is closed, ends without a hang, and a new one works", "[runtime][fork]") {
+    for (const char* name : {"fork with a runtime", "fork with a runtime whose task sleeps"}) {
+        const auto ended = run_case(name, 20s);
+        CAPTURE(name, ended.errors);
+        CHECK(ended.in_time);
+        CHECK(ended.exit_code == 0);
+    }
+}
