@@ -13,11 +13,9 @@ runtime_closed::~runtime_closed() = default;
 namespace detail {
 
 void throw_empty_task() {
-    throw invalid_state("weft::task: this task is empty: it was default-constructed or moved from; make a new one by calling the coroutine");
-}
-
-void throw_reused_task() {
-    throw invalid_state("weft::task: this task was awaited already; a task runs once: call the coroutine again, or spawn it and await the handle");
+    throw invalid_state(
+        "weft::task: this task is empty: it was default-constructed, moved from, or awaited already; a task runs once: call the "
+        "coroutine again, or spawn it and await the handle");
 }
 
 void throw_reused_gather() {

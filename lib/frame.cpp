@@ -2,20 +2,17 @@
 #include <weft/detail/frame.hpp>
 
 #include "frame_cache.hpp"
-#include "worker.hpp"
 
 namespace weft::detail {
 
 void* allocate_cached_frame(std::size_t size_class) {
     WEFT_COMPILER_BARRIER();
-    if (worker* const here = this_worker) [[likely]] return here->frames.allocate(size_class);
-    return frame_cache::allocate_uncached(size_class * frame_granularity);
+    return this_frame_cache->allocate(size_class);
 }
 
 void free_cached_frame(void* frame, std::size_t size_class) noexcept {
     WEFT_COMPILER_BARRIER();
-    if (worker* const here = this_worker) [[likely]] return here->frames.free(frame, size_class);
-    frame_cache::free_uncached(frame);
+    this_frame_cache->free(frame, size_class);
 }
 
 void* allocate_large_frame(std::size_t size) {

@@ -7,25 +7,33 @@
 
 namespace weft::detail {
 
+namespace {
+
+// Never destroyed: threads free frames until the process ends.
+constinit union immortal {
+    frame_cache cache;
+    constexpr immortal() noexcept : cache(0) {}
+    ~immortal() {}
+} keeps_nothing;
+
+}  // namespace
+
+constinit thread_local frame_cache* this_frame_cache = &keeps_nothing.cache;
+
 frame_cache::~frame_cache() {
     for (list& frames : lists_)
-        while (block* const first = frames.first) {
-            frames.first = first->next;
-            free_uncached(first);
-        }
+        for (block* newest = frames.newest; block* const next = newest->next; newest = next) free_uncached(newest);
 }
 
 void frame_cache::free_into_full(list& frames, void* frame) noexcept {
-    if constexpr (config::asan || config::tsan) return free_uncached(frame);
-    auto const size_class = static_cast<std::size_t>(&frames - lists_.data());
-    for (std::uint32_t left = limit_of(size_class) / 2; left > 0; --left) {
-        block* const first = frames.first;
-        frames.first = first->next;
-        ++frames.room;
-        free_uncached(first);
+    std::size_t const limit = frames.bottom.room;
+    if (limit == 0) return free_uncached(frame);
+    for (std::size_t given_back = 0; given_back <= limit / 2 && frames.newest != &frames.bottom; ++given_back) {
+        block* const newest = frames.newest;
+        frames.newest = newest->next;
+        free_uncached(newest);
     }
-    frames.first = new (frame) block{frames.first};
-    --frames.room;
+    frames.newest = new (frame) block{frames.newest, frames.newest->room - 1};
 }
 
 void* frame_cache::allocate_uncached(std::size_t size) {

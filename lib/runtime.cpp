@@ -121,7 +121,7 @@ void run_to_end(runtime_core& core, promise_base& main, std::source_location whe
     core.require_same_process();
     run_group& group = core.lend_group();
     make_spawned(main, group, where);
-    main.token = true;  // the main task of its run: its end begins the draining
+    main.is_main = true;  // the main task of its run: its end begins the draining
     group.begin_run();
     try {
         core.pool.inject(handle_of(main));

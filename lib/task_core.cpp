@@ -19,7 +19,7 @@ promise_base* owner_of(job suspended) noexcept {
     switch (promise.role) {
         case role::spawned: return &promise;
         // All children of a gather, started or not, run for the task that the gathering coroutine runs for.
-        case role::joined: return promise_of(static_cast<join*>(promise.link)->parent.address()).owner;
+        case role::joined: return static_cast<join*>(promise.link)->parent->owner;
         case role::awaited: break;
     }
     return promise.owner;
@@ -38,7 +38,7 @@ void*& spare_link(job queued) noexcept {
 
 void make_spawned(promise_base& unstarted, run_group& group, std::source_location where) noexcept {
     unstarted.role = role::spawned;
-    unstarted.link = &unstarted;
+    unstarted.is_main = false;
     unstarted.group = &group;
     std::construct_at(&unstarted.failure, failure::unseen);
     std::construct_at(&unstarted.references, 2u);
@@ -48,7 +48,6 @@ void make_spawned(promise_base& unstarted, run_group& group, std::source_locatio
 
 void unmake_spawned(promise_base& task) noexcept {
     task.role = role::awaited;
-    task.link = nullptr;
 }
 
 void spawn_on_current_runtime(promise_base& unstarted, std::source_location where) {
@@ -91,9 +90,13 @@ void schedule(promise_base& suspended) noexcept {
 // ---- End
 
 void record_exception(promise_base& failed) noexcept {
-    std::construct_at(&failed.exception, std::current_exception());
-    failed.outcome = outcome::exception;
-    if (failed.role == role::joined) record_join_failure(failed);
+    if (failed.role == role::joined) {
+        failed.slot->exception = std::current_exception();
+        record_join_failure(failed);
+    } else {
+        std::construct_at(&failed.exception, std::current_exception());
+        failed.outcome = outcome::exception;
+    }
 }
 
 std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
@@ -101,7 +104,8 @@ std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
     return this_worker->transfer(next);
 }
 
-std::coroutine_handle<> complete(promise_base& task) noexcept {
+void end_spawned(promise_base& task) noexcept {
+    WEFT_COMPILER_BARRIER();
     worker& here = *this_worker;
     if (task.outcome == outcome::exception) remember_failure(task, *task.group);
     // acq_rel. Release pairs with: has_ended, and wait_for_end's loads; makes visible: outcome and value. Acquire pairs with:
@@ -122,7 +126,6 @@ std::coroutine_handle<> complete(promise_base& task) noexcept {
         oldest = next;
     }
     here.ended = &task;
-    return std::noop_coroutine();
 }
 
 std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_base& waiting) {
@@ -131,19 +134,19 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
     if (here.running == &task) throw invalid_state("weft: a task awaits its own join_handle and would wait for ever");
     waiting.owner = here.running;
     node.waiting = &waiting;
-    // acquire: pairs with `complete`, for the case that the task has ended.
+    // acquire: pairs with end_spawned, for the case that the task has ended.
     waiter* newest = task.waiters.load(std::memory_order_acquire);
     do {
         if (newest == &ended_mark) return here.transfer(handle_of(waiting));
         node.next = newest;
-        // release. Pairs with: the exchange in `complete`. Makes visible: the node. If weaker: it wakes nobody knows whom.
+        // release. Pairs with: the exchange in end_spawned. Makes visible: the node. If weaker: it wakes nobody knows whom.
     } while (!task.waiters.compare_exchange_weak(newest, &node, std::memory_order_release, std::memory_order_acquire));
     return std::noop_coroutine();
 }
 
 void release_ended(promise_base& task, unsigned index) noexcept {
     run_group& group = *task.group;
-    bool const was_main = task.token;
+    bool const was_main = task.is_main;
     // The destructors of the coroutine's parameters may spawn, when its promise is gone already: for the same run, then.
     promise_base in_its_place;
     in_its_place.group = &group;

@@ -24,9 +24,6 @@ WEFT_NOIPA void schedule(promise_base& suspended) noexcept;
 // The run group that a suspended coroutine's task belongs to.
 [[nodiscard]] run_group& group_of(promise_base& suspended) noexcept;
 
-// A spawned task has ended. What runs next on this worker.
-[[nodiscard]] std::coroutine_handle<> complete(promise_base& task) noexcept;
-
 // A gather's child has failed: the first one's exception is the gather's.
 void record_join_failure(promise_base& failed) noexcept;
 

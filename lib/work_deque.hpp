@@ -63,6 +63,15 @@ public:
         publish(b + 1);
     }
 
+    // Owner. False, with nothing changed, where that needs memory.
+    [[nodiscard]] bool try_push(Value value) noexcept {
+        std::int64_t const b = bottom_.load(std::memory_order_relaxed);
+        if (b >= full_at_) [[unlikely]] return false;
+        slot(b).store(value, std::memory_order_relaxed);
+        publish(b + 1);
+        return true;
+    }
+
     // Owner. Pushes values[count-1] first and values[0] last, in one step. They must have been reserved.
     void push_reversed(Value const* values, std::size_t count) noexcept {
         std::int64_t b = bottom_.load(std::memory_order_relaxed);
@@ -84,10 +93,9 @@ public:
         [[nodiscard]] bool decided() const noexcept { return top < bottom; }
     };
     [[nodiscard]] popping begin_pop() noexcept {
-        std::int64_t const b = bottom_.load(std::memory_order_relaxed) - 1;
         // seq_cst, this and the next. Pair with: the two loads in steal. Proof above. If weaker (a release store, or a relaxed load of
         // top): this and a thief both take the last element.
-        bottom_.exchange(b, std::memory_order_seq_cst);
+        std::int64_t const b = bottom_.fetch_sub(1, std::memory_order_seq_cst) - 1;
         return {top_.load(std::memory_order_seq_cst), b};
     }
     [[nodiscard]] Value popped(popping begun) const noexcept { return slot(begun.bottom).load(std::memory_order_relaxed); }

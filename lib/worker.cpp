@@ -17,21 +17,23 @@ worker::worker(scheduler& pool, unsigned index) : pool_(pool), index_(index), ra
 
 void worker::loop() noexcept {
     this_worker = this;
+    frame_cache* const outside = std::exchange(this_frame_cache, &frames);
+    stack_floor_ = WEFT_STACK_ADDRESS() - stack_allowance;
     while (!pool_.stopping())
         if (job const next = next_job()) run(next);
     this_worker = nullptr;
+    // The thread's last destructors may still free frames.
+    this_frame_cache = outside;
 }
 
 void worker::run(job next) noexcept {
-    if (watch_time_) {
-        watch_time_ = false;
-        if (pool_.timers.unkept() && pool_.idle_workers.somebody_sleeps()) pool_.wake_one();
-    }
+    watch_time();
     running = owner_of(next);
     for (;;) {
-        budget_ = budget;
         next.resume();
+        if (std::exchange(giving_way_, false)) forks_until_look_up_ = look_up_interval_;
         if (ended) release_ended(*std::exchange(ended, nullptr), index_);
+        if (ended_child_of) next_ = arrive(*std::exchange(ended_child_of, nullptr));
         if (!next_) return;
         next = std::exchange(next_, {});
         if (!time_to_look_around()) continue;
@@ -46,6 +48,39 @@ void worker::run(job next) noexcept {
         announce_work();
         return;
     }
+}
+
+bool worker::go_on_with_child() noexcept {
+    while (next_) {
+        std::exchange(next_, {}).resume();
+        if (std::exchange(ended_child_of, nullptr)) return true;
+    }
+    // It may have armed a timer, and its gather's other children are no new jobs to the loop.
+    watch_time();
+    return false;
+}
+
+bool worker::look_up() noexcept {
+    if (giving_way_) return true;
+    std::int64_t const now = steady_now();
+    std::int64_t const elapsed = now - std::exchange(look_up_last_, now);
+    if (elapsed > look_up_period)
+        look_up_interval_ = std::max(1, look_up_interval_ / 2);
+    else if (elapsed < look_up_period / 2)
+        look_up_interval_ = std::min(look_up_limit, look_up_interval_ * 2);
+    forks_until_look_up_ = look_up_interval_;
+    if (pool_.timers.next_expiry() <= now) fire_timers(now);
+    bool const others_wait = !ready.empty() || !pool_.entrance.empty();
+    giving_way_ = others_wait || WEFT_STACK_ADDRESS() < stack_floor_;
+    if (others_wait) others_first_ = true;
+    // Until the loop is reached every fork asks again.
+    if (giving_way_) forks_until_look_up_ = 0;
+    return giving_way_;
+}
+
+void worker::watch_time() noexcept {
+    if (!std::exchange(watch_time_, false)) return;
+    if (pool_.timers.unkept() && pool_.idle_workers.somebody_sleeps()) pool_.wake_one();
 }
 
 bool worker::time_to_look_around() noexcept {

@@ -15,12 +15,15 @@
 namespace weft::detail {
 
 class scheduler;
+struct join;
 struct promise_base;
 
 // What the loop asks of the layer of tasks, which stands above it (lib/task_core.cpp).
 [[nodiscard]] promise_base* owner_of(job suspended) noexcept;
 void remember_owner(job suspended, promise_base* owner) noexcept;
 void release_ended(promise_base& task, unsigned worker) noexcept;
+// A child of that gather has ended, not on its fork's stack. Answers who goes on: the parent, or null.
+[[nodiscard]] std::coroutine_handle<> arrive(join& joined) noexcept;
 
 // Its members are touched by the worker's own thread, but for the deques' thieves and `park`'s wakers.
 class alignas(config::destructive_interference) worker {
@@ -36,13 +39,28 @@ public:
     // After a push to `forks` or `ready`.
     void announce_work() noexcept;
 
-    // Passes the worker from one coroutine to the next. Once in `budget` times the next one waits until the stack is unwound to the
-    // loop, which bounds the stack where the compiler makes no tail call, and lets the loop look at the clock and the injector.
+    // Passes the worker from one coroutine to the next. Where the stack has become deep, because the compiler makes no tail call, the
+    // next one waits until it is unwound to whoever resumed the present one.
     WEFT_ALWAYS_INLINE std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
-        if (--budget_ > 0) [[likely]] return next;
+        if (WEFT_STACK_ADDRESS() >= stack_floor_) [[likely]] return next;
         next_ = next;
         return std::noop_coroutine();
     }
+
+    // Runs a child of a gather on top of the present stack. True: it has ended. False: it is suspended, and may be anywhere by now.
+    [[nodiscard]] WEFT_ALWAYS_INLINE bool run_child(job child) noexcept {
+        child.resume();
+        if (!ended_child_of) [[unlikely]] return go_on_with_child();
+        ended_child_of = nullptr;
+        return true;
+    }
+
+    // Once in so many forks, and where the stack is deep. Cheap.
+    [[nodiscard]] WEFT_ALWAYS_INLINE bool asked_to_look_up() noexcept {
+        return --forks_until_look_up_ < 0 || WEFT_STACK_ADDRESS() < stack_floor_;
+    }
+    // Whether forks must leave the children that they have not begun, so that the stack unwinds to the loop: others wait, or it is deep.
+    [[nodiscard]] bool must_give_way() noexcept { return asked_to_look_up() && look_up(); }
 
     // This worker has armed a timer: before its next job it sees to it that time is kept.
     void armed_timer() noexcept;
@@ -59,16 +77,21 @@ public:
     promise_base* running = nullptr;
     // A task that has just ended, to be released once its coroutine is really suspended, which is when the loop has the thread again.
     promise_base* ended = nullptr;
+    // The gather whose child has just ended; read, and cleared, by whoever resumed that child or what it waited for.
+    join* ended_child_of = nullptr;
     parker park;
 
 private:
-    // Transfers between two visits to the loop. Each may be a nested call of a few hundred bytes under AddressSanitizer.
-    static constexpr int budget = 128;
+    // How much stack may be used above the loop: a few hundred gathers inside each other, and a part of the smallest usual stack.
+    static constexpr std::uintptr_t stack_allowance = 64 * 1024;
     // Jobs between two looks at what only others fill: the injector, the timers, and `ready` while there are forks. A prime, so that
     // it keeps no step with a program's own period (Go's scheduler uses the same number).
     static constexpr unsigned look_around_every = 61;
     // Time between two looks at the clock while timers are armed.
     static constexpr std::int64_t clock_period = 50'000;
+    // The same for a computation that forks on its stack, armed or not; and how many forks there are in between at most.
+    static constexpr std::int64_t look_up_period = 20'000;
+    static constexpr int look_up_limit = 1024;
     // How many jobs one steal takes at most.
     static constexpr std::int64_t steal_limit = 256;
 
@@ -77,6 +100,9 @@ private:
     static constexpr int pauses_per_round = 8;
 
     void run(job next) noexcept;
+    [[nodiscard]] WEFT_NOINLINE bool go_on_with_child() noexcept;
+    [[nodiscard]] WEFT_NOINLINE bool look_up() noexcept;
+    void watch_time() noexcept;
     [[nodiscard]] job next_job() noexcept;
     [[nodiscard]] job own_job() noexcept;
     [[nodiscard]] job take_ready() noexcept;
@@ -94,7 +120,11 @@ private:
 
     scheduler& pool_;
     unsigned const index_;
-    int budget_ = budget;
+    int forks_until_look_up_ = 0;
+    std::uintptr_t stack_floor_ = 0;
+    bool giving_way_ = false;
+    int look_up_interval_ = 1;
+    std::int64_t look_up_last_ = 0;
     std::coroutine_handle<> next_;
     unsigned jobs_ = 0;
     bool others_first_ = false;

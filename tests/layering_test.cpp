@@ -17,12 +17,12 @@ namespace fs = std::filesystem;
 // lib/name.{hpp,cpp} and include/weft/name.hpp, "detail/name" for include/weft/detail/name.hpp.
 const weft::test::layer_table layers{
     // words that everybody uses
-    {"detail/config", "detail/storage", "error", "concepts", "result", "options"},
+    {"detail/config", "detail/storage", "detail/slot", "error", "concepts", "result", "options"},
     // structures: no threads, no clock, no coroutines; and the operating system
     {"platform", "platform_linux", "platform_portable", "clock", "job", "asymmetric_fence", "work_deque", "timer_wheel",
-     "detail/timer_entry", "parker", "injector", "frame_cache", "detail/frame", "run_group", "random"},
+     "detail/timer_entry", "parker", "injector", "frame_cache", "detail/frame", "frame", "run_group", "random"},
     // scheduler: knows only a coroutine_handle to resume
-    {"worker", "frame", "idle", "timer_driver", "scheduler", "runtime_core"},
+    {"worker", "idle", "timer_driver", "scheduler", "runtime_core"},
     // tasks
     {"task", "task_core", "detail/promise", "detail/relay", "detail/transfer", "detail/waiter", "join", "detail/join", "unhandled"},
     // awaitables: what a task can wait for

@@ -562,7 +562,7 @@ TEST_CASE("random programs give what the oracle gives, on 1 worker", "[programs]
 TEST_CASE("random programs give what the oracle gives, on 2 workers", "[programs][stress]") { compare_with_oracle(2); }
 TEST_CASE("random programs give what the oracle gives, on 8 workers", "[programs][stress]") { compare_with_oracle(8); }
 
-// ---- Shapes of the token join that are rare by chance
+// ---- Shapes of gather that are rare by chance
 
 namespace {
 
@@ -599,8 +599,8 @@ weft::task<int> one_after(std::chrono::microseconds pause) {
     co_return 1;
 }
 
-// The two children of an inner gather end late and in the wrong order, the one with the token last, by the turn that ready tasks
-// get among many forks: so it pops a fork of the outer gather, which it must put back because its own gather is over.
+// The two children of an inner gather end late and in the wrong order, by the turn that ready tasks get among many forks of the outer
+// gather.
 weft::task<int> late_among_forks(int siblings) {
     std::vector<weft::task<int>> all;
     all.push_back([]() -> weft::task<int> {
@@ -616,8 +616,8 @@ weft::task<int> late_among_forks(int siblings) {
 
 }  // namespace
 
-TEST_CASE("the last child puts back the job it has popped, which is a fork of an outer gather", "[gather][stress]") {
-    const weft::test::watchdog guard{60s, "a popped job of an outer gather is put back"};
+TEST_CASE("an inner gather ends late, while forks of the outer one wait", "[gather][stress]") {
+    const weft::test::watchdog guard{60s, "an inner gather ends among forks of the outer one"};
     for (const unsigned workers : {1u, 2u, 8u}) {
         weft::runtime kept({.workers = workers});
         int wrong = 0;
@@ -627,8 +627,8 @@ TEST_CASE("the last child puts back the job it has popped, which is a fork of an
     }
 }
 
-TEST_CASE("the last child puts back the job it has popped: gather(gather(3, 4), 2) where 3 and 4 suspend", "[gather][stress]") {
-    const weft::test::watchdog guard{60s, "a popped job is put back"};
+TEST_CASE("gather(gather(3, 4), 2) where 3 and 4 suspend", "[gather][stress]") {
+    const weft::test::watchdog guard{60s, "children that suspend"};
     constexpr int rounds = config::tsan ? 100 : 1'000;
     constexpr std::array all{suspension::none, suspension::yield, suspension::sleep};
     for (const unsigned workers : {1u, 2u, 8u}) {

@@ -485,7 +485,7 @@ TEST_CASE("awaiting an empty task throws invalid_state and says what to do", "[t
         co_return "";
     });
     CHECK_THAT(message, ContainsSubstring("weft::task") && ContainsSubstring("empty"));
-    CHECK_THAT(message, ContainsSubstring("calling the coroutine"));
+    CHECK_THAT(message, ContainsSubstring("call the coroutine again"));
 }
 
 TEST_CASE("awaiting a task twice throws invalid_state and says what to do", "[task][misuse]") {

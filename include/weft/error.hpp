@@ -48,7 +48,6 @@ namespace detail {
 
 // The library's own checks. Out of line, so that a template that checks costs one compare and one call.
 [[noreturn]] WEFT_API WEFT_NOINLINE void throw_empty_task();
-[[noreturn]] WEFT_API WEFT_NOINLINE void throw_reused_task();
 [[noreturn]] WEFT_API WEFT_NOINLINE void throw_reused_gather();
 [[noreturn]] WEFT_API WEFT_NOINLINE void throw_empty_handle();
 [[noreturn]] WEFT_API WEFT_NOINLINE void throw_not_done();

@@ -24,8 +24,8 @@ namespace weft {
 //   Cancellation:  not a cancellation point of its own; the task's own awaits are.
 //   Throws:        what the task throws; invalid_state if it is empty or was awaited before; std::bad_alloc where the coroutine is
 //                  called and its frame cannot be had.
-//   Must outlive:  the task itself, until it has ended: `co_await f()` does it by itself. Reference parameters and the captures of a
-//                  lambda must live as long as the task; spawn(callable, args...) keeps both.
+//   Must outlive:  what reference parameters refer to, and the captures of a lambda, until the task has ended; spawn(callable, args...)
+//                  keeps both. The task itself is empty as soon as it is awaited.
 template <class Value = void>
 class [[nodiscard("a task does nothing until it is awaited, gathered, spawned or run")]] task {
     static_assert(!std::is_rvalue_reference_v<Value>, "weft::task<T>: T may be an object, an lvalue reference or void");
@@ -48,27 +48,22 @@ public:
         if (frame_) frame_.destroy();
     }
 
-    // False for a default-constructed or moved-from task.
+    // False for a task that was default-constructed, moved from, or awaited.
     [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(frame_); }
 
     class awaiter;
-    awaiter operator co_await() && { return awaiter{unstarted()}; }
+    awaiter operator co_await() && { return awaiter{std::move(*this)}; }
     // A task is awaited once: write co_await std::move(t).
     awaiter operator co_await() & = delete;
     awaiter operator co_await() const& = delete;
 
-    // For the library: the frame, checked to be unstarted, still owned by this task / no longer owned.
+    // For the library: the frame, which is unstarted. Still owned by this task; throws invalid_state where there is none.
     [[nodiscard]] std::coroutine_handle<promise_type> unstarted() const {
         if (!frame_) [[unlikely]] detail::throw_empty_task();
-        auto const frame = std::coroutine_handle<promise_type>::from_address(frame_.address());
-        if (frame.promise().link != nullptr) [[unlikely]] detail::throw_reused_task();
-        return frame;
+        return std::coroutine_handle<promise_type>::from_address(frame_.address());
     }
+    // No longer owned.
     std::coroutine_handle<> release() noexcept { return std::exchange(frame_, nullptr); }
-    std::coroutine_handle<> take_unstarted() {
-        static_cast<void>(unstarted());
-        return release();
-    }
 
 private:
     friend promise_type;
@@ -82,7 +77,10 @@ class task<Value>::awaiter {
 public:
     using weft_native_awaitable = void;
 
-    explicit awaiter(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+    explicit awaiter(task&& awaited) : frame_(awaited.unstarted()) { awaited.release(); }
+    awaiter(awaiter const&) = delete;
+    awaiter& operator=(awaiter const&) = delete;
+    ~awaiter() { frame_.destroy(); }
 
     bool await_ready() const noexcept { return false; }
 

@@ -32,6 +32,7 @@
 // WEFT_NOIPA:    a call of which the caller may assume nothing. Functions that read a thread_local carry it, because compilers keep
 //                what they learnt about the thread across a suspension point (llvm issue 47179), and a coroutine may resume on
 //                another thread. g++ has an attribute for it; on clang the function body adds WEFT_COMPILER_BARRIER().
+// WEFT_KEEP_IN_REGISTER(pointer): the compiler may not load or store it together with a neighbour.
 #if defined(__clang__)
 #define WEFT_NOINLINE [[gnu::noinline]]
 #define WEFT_NOIPA [[gnu::noinline]]
@@ -45,10 +46,19 @@
 
 #if defined(__GNUC__)
 #define WEFT_COMPILER_BARRIER() asm volatile("" ::: "memory")
+#define WEFT_KEEP_IN_REGISTER(pointer) asm("" : "+r"(pointer))
 #define WEFT_ALWAYS_INLINE [[gnu::always_inline]] inline
 #else
 #define WEFT_COMPILER_BARRIER() (void)0
+#define WEFT_KEEP_IN_REGISTER(pointer) (void)0
 #define WEFT_ALWAYS_INLINE inline
+#endif
+
+// WEFT_STACK_ADDRESS(): where on its stack the thread is now. 0, unknown: then nothing runs on top of anything else.
+#if defined(__GNUC__)
+#define WEFT_STACK_ADDRESS() reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0))
+#else
+#define WEFT_STACK_ADDRESS() std::uintptr_t{0}
 #endif
 
 // WEFT_NOINLINE_SUSPEND: on every await_suspend that lets another thread see the coroutine. Before clang 19 an inlined await_suspend
@@ -61,7 +71,7 @@
 
 // WEFT_TAIL_CALLS: 1 where returning a handle from await_suspend is certain to be a tail call, whatever the optimisation level.
 // g++ promises it only from -O2 on and without a sanitizer (bug 100897), and no macro tells -O1 from -O2; clang before 19 may lose it.
-// Where it is 0, every transfer spends from the worker's budget (see lib/README.md, "Bounded stack").
+// Where it is 0, every transfer first looks how deep the stack is (lib/README.md, "Stack and turns").
 #if defined(__clang__) && __clang_major__ >= 19
 #define WEFT_TAIL_CALLS 1
 #else

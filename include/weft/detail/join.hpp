@@ -1,40 +1,50 @@
 // SPDX-License-Identifier: MIT
-// The token join: how a gather learns that all of its children have ended, without an atomic read-modify-write per child as long as
-// nobody steals one. lib/README.md, "The token join", has the algorithm in prose and why it is right.
+// The join: how a gather learns that all of its children have ended, without an atomic read-modify-write as long as nobody steals one
+// and none suspends. lib/README.md, "The join", has the algorithm in prose and why it is right.
 #pragma once
 
 #include <atomic>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include <weft/detail/config.hpp>
 
 namespace weft::detail {
 
 struct promise_base;
+struct slot_base;
 
 // One gather. Lives in the awaiting coroutine's frame; the children point at it.
 struct join {
-    std::coroutine_handle<> parent;
-    // Ends counted by whoever holds the token; exactly one running child does, so this is a plain integer.
-    std::uint32_t banked = 0;
+    promise_base* parent;
     std::uint32_t children;
-    // Children whose end is not merged yet. Untouched, and so still `children`, when all were banked.
-    std::atomic<std::uint32_t> pending;
-    // The child whose exception came first in time.
-    std::atomic<promise_base*> first_failed{nullptr};
+    // What is not settled yet: the children, and the fork itself as long as it runs them. Untouched when all ended on its stack.
+    union {
+        std::atomic<std::uint32_t> pending;
+    };
+    // The place of the exception that came first in time.
+    std::atomic<slot_base*> first_failed{nullptr};
 
-    explicit join(std::uint32_t count) noexcept : children(count), pending(count) {}
+    join() noexcept {}
+
+    void begin(promise_base& awaiting, std::uint32_t count) noexcept {
+        parent = &awaiting;
+        children = count;
+        std::construct_at(&pending, count + 1);
+    }
+    // Once all have ended. relaxed: the end of every child happens before this (the acquire in lib/join.cpp).
+    [[nodiscard]] bool failed() const noexcept { return first_failed.load(std::memory_order_relaxed) != nullptr; }
 };
 
-// Starts a gather: frames[0] runs next on this worker, with the token; the others go to `forks`, where they may be stolen.
-// Throws std::bad_alloc with nothing started. `parent` is suspended and has set join.parent.
-WEFT_API WEFT_NOIPA std::coroutine_handle<> fork(join& joined, promise_base& parent, std::coroutine_handle<> const* frames, std::size_t count);
+// Starts the children, taking them out of `frames`, and runs those that nobody steals, one after the other, on top of the present
+// stack. False: all have ended, and the parent goes on at once. True: the last one to end resumes it, perhaps already.
+// Throws std::bad_alloc with nothing started or taken. The join has begun, its parent is suspended, and every child has its slot.
+WEFT_API WEFT_NOIPA bool fork(join& joined, std::coroutine_handle<>* frames, std::size_t count);
 
-// The same for two: the commonest gather, its children in registers.
-WEFT_API WEFT_NOIPA std::coroutine_handle<> fork_two(join& joined, promise_base& parent, std::coroutine_handle<> first,
-                                                     std::coroutine_handle<> second);
+// The same for two, the commonest gather.
+WEFT_API WEFT_NOIPA bool fork_two(join& joined, std::coroutine_handle<>* frames);
 
 [[noreturn]] WEFT_API WEFT_NOINLINE void rethrow_first(join const& joined);
 

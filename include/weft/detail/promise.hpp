@@ -16,11 +16,13 @@
 #include <weft/detail/config.hpp>
 #include <weft/detail/frame.hpp>
 #include <weft/detail/relay.hpp>
+#include <weft/detail/slot.hpp>
 #include <weft/detail/storage.hpp>
 #include <weft/detail/transfer.hpp>
 
 namespace weft::detail {
 
+struct join;
 struct promise_base;
 class run_group;
 struct waiter;
@@ -54,19 +56,19 @@ enum class failure : std::uint8_t { unseen, retrieved, reported };
 // The type-erased part of every promise, at the same place in every frame: the compiled core reaches it from the bare address of a
 // frame (`promise_of`), so a job is one pointer. That place depends only on the promise's alignment, which promise<Value> fixes.
 //
-// Fields are written when they are needed and not before; a gather's child never touches the last four.
-//   owner   The spawned task on whose behalf this coroutine runs. Valid while the coroutine is suspended: a running coroutine's owner
-//           is worker::running. A gather's child has none of its own: it is its join's parent's.
-//   token   With role::joined: see join.hpp. With role::spawned: this is the main task of a run.
+// Fields are written when they are needed and not before; a gather's child touches none of the last four but `slot`.
+//   owner    The spawned task on whose behalf this coroutine runs. Valid while the coroutine is suspended: a running coroutine's owner
+//            is worker::running. A gather's child has none of its own: it is its join's parent's.
+//   outcome  Of a gather's child it stays pending: what it came to stands in its slot.
 struct promise_base {
-    void* link = nullptr;
+    void* link;
     union {
         promise_base* owner;
         std::exception_ptr exception;  // with outcome::exception; such a coroutine never suspends again and needs no owner
     };
     detail::role role = role::awaited;
-    bool token = false;
     detail::outcome outcome = outcome::pending;
+    bool is_main;  // with role::spawned: this is the main task of a run
 
     // With role::spawned only, constructed by spawn.
     union {
@@ -77,6 +79,7 @@ struct promise_base {
     };
     union {
         std::atomic<waiter*> waiters;  // who awaits the end, newest first; `ended_mark` once the task has ended
+        slot_base* slot;               // with role::joined: where the result goes
     };
     union {
         run_group* group;
@@ -122,19 +125,28 @@ inline std::coroutine_handle<> handle_of(promise_base& promise) noexcept {
     return std::coroutine_handle<promise_base>::from_promise(promise);
 }
 
-// The compiled core (lib/). The first returns what runs next on this worker.
-WEFT_API WEFT_NOIPA std::coroutine_handle<> end_joined_or_spawned(promise_base& ended) noexcept;
+// The compiled core (lib/).
+WEFT_API WEFT_NOIPA void end_joined(join& joined) noexcept;
+WEFT_API WEFT_NOIPA void end_spawned(promise_base& ended) noexcept;
 WEFT_API WEFT_NOINLINE void record_exception(promise_base& failed) noexcept;
 
 struct final_awaiter {
-    bool await_ready() const noexcept { return false; }
+    promise_base* ended;
+
+    // A gather's child does not suspend any more: its frame goes at once, and the worker, when it has the thread back, counts the end.
+    bool await_ready() const noexcept {
+        if (ended->role != role::joined) return false;
+        end_joined(*static_cast<join*>(ended->link));
+        return true;
+    }
     void await_resume() const noexcept {}
 
     template <class Promise>
-    WEFT_NOINLINE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
-        promise_base& promise = ended.promise();
+    WEFT_NOINLINE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> suspended) const noexcept {
+        promise_base& promise = suspended.promise();
         if (promise.role == role::awaited) return transfer_to(std::coroutine_handle<>::from_address(promise.link));
-        return end_joined_or_spawned(promise);
+        end_spawned(promise);
+        return std::noop_coroutine();
     }
 };
 
@@ -151,11 +163,14 @@ struct promise_with_storage : promise_base {
             if (outcome == outcome::value) storage.destroy();
     }
 
-    final_awaiter final_suspend() const noexcept { return {}; }
+    final_awaiter final_suspend() noexcept { return {this}; }
 
     void unhandled_exception() noexcept {
         // Reached with a value when a local's destructor throws after co_return.
-        if (outcome == outcome::value) storage.destroy();
+        if (role == role::joined)
+            joined_slot().drop_value();
+        else if (outcome == outcome::value)
+            storage.destroy();
         record_exception(*this);
     }
 
@@ -168,6 +183,20 @@ struct promise_with_storage : promise_base {
         if (outcome == outcome::exception) std::rethrow_exception(exception);
         return storage.take();
     }
+
+protected:
+    template <class Source>
+    WEFT_ALWAYS_INLINE void store(Source&& source) {
+        if (role == role::joined) {
+            joined_slot().set_value(std::forward<Source>(source));
+        } else {
+            storage.construct(std::forward<Source>(source));
+            outcome = outcome::value;
+        }
+    }
+
+private:
+    detail::slot<Value>& joined_slot() const noexcept { return *static_cast<detail::slot<Value>*>(slot); }
 };
 
 template <class Value>
@@ -177,8 +206,7 @@ struct promise final : promise_with_storage<Value> {
     template <class Source = Value>
         requires std::convertible_to<Source, Value>
     void return_value(Source&& source) {
-        this->storage.construct(std::forward<Source>(source));
-        this->outcome = outcome::value;
+        this->store(std::forward<Source>(source));
     }
 };
 
@@ -186,10 +214,7 @@ template <class Value>
 struct promise<Value&> final : promise_with_storage<Value&> {
     task<Value&> get_return_object() noexcept;
 
-    void return_value(Value& value) noexcept {
-        this->storage.construct(value);
-        this->outcome = outcome::value;
-    }
+    void return_value(Value& value) noexcept { this->store(value); }
 };
 
 template <>
@@ -197,7 +222,7 @@ struct promise<void> final : promise_base {
     task<void> get_return_object() noexcept;
 
     void return_void() noexcept { outcome = outcome::value; }
-    final_awaiter final_suspend() const noexcept { return {}; }
+    final_awaiter final_suspend() noexcept { return {this}; }
     void unhandled_exception() noexcept { record_exception(*this); }
     void get() const {
         if (outcome == outcome::exception) std::rethrow_exception(exception);

@@ -49,6 +49,12 @@ private:
     };
 };
 
+template <>
+class value_storage<void> {
+public:
+    static constexpr bool trivial = true;
+};
+
 // A reference is kept as a pointer; taking it gives the same reference again.
 template <class Value>
 class value_storage<Value&> {

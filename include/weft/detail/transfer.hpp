@@ -8,12 +8,11 @@
 
 namespace weft::detail {
 
-// Spends from the worker's budget; when that is used up, `next` is left to the worker's loop and the answer is a coroutine that does
-// nothing.
+// Answers `next`, or, where the stack is deep, leaves `next` to whoever resumed the present coroutine and answers one that does nothing.
 WEFT_API WEFT_NOIPA std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept;
 
-// What await_suspend returns to go on with `next`: plain symmetric transfer where the compiler makes it a jump; elsewhere it spends
-// from the budget, so that the stack stays bounded (lib/README.md, "Bounded stack").
+// What await_suspend returns to go on with `next`: plain symmetric transfer where the compiler makes it a jump; elsewhere it looks
+// how deep the stack is (lib/README.md, "Stack and turns").
 WEFT_ALWAYS_INLINE std::coroutine_handle<> transfer_to(std::coroutine_handle<> next) noexcept {
     if constexpr (config::tail_calls)
         return next;
