@@ -209,6 +209,7 @@ public:
     }
 
     void allocate(std::size_t count) {
+        if (first_) return;  // awaited again, after an await that failed with std::bad_alloc
         first_ = static_cast<slot<Value>*>(allocate_frame(count * sizeof(slot<Value>)));
         count_ = count;
         std::uninitialized_default_construct_n(first_, count);
