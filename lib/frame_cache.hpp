@@ -23,8 +23,8 @@ public:
 
     // With 0 bytes it keeps nothing, and is never written to.
     constexpr explicit frame_cache(std::size_t bytes_of_a_list = bytes_per_class) noexcept {
-        for (std::size_t which = 0; which < frame_classes; ++which)
-            lists_[which].bottom.room = bytes_of_a_list / (frame_granularity * (which + 1));
+        for (std::size_t which = 1; which < frame_classes; ++which)  // class 0 would be of empty frames
+            lists_[which].bottom.room = bytes_of_a_list / (frame_granularity * which);
     }
     frame_cache(frame_cache const&) = delete;
     frame_cache& operator=(frame_cache const&) = delete;

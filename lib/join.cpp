@@ -51,13 +51,16 @@ bool fork(join& joined, std::coroutine_handle<>* frames, std::size_t count) {
     here.forks.reserve(count);
     joined.parent->owner = here.running;
     for (std::size_t child = 0; child < count; ++child) adopt(joined, frames[child]);
-    bool const give_way = here.must_give_way();
+    if (here.must_give_way()) {
+        here.forks.push_reversed(frames, count);
+        std::fill_n(frames, count, nullptr);
+        here.announce_work();
+        return settle(joined, 0);
+    }
     job const first = frames[0];
-    std::size_t const begun_here = give_way ? 0 : 1;
-    here.forks.push_reversed(frames + begun_here, count - begun_here);
+    here.forks.push_reversed(frames + 1, count - 1);
     std::fill_n(frames, count, nullptr);
-    here.announce_work();
-    if (give_way) return settle(joined, 0);
+    if (count > 1) here.announce_work();
     std::uint32_t const ended = here.run_child(first) ? 1 : 0;
     return run_rest(here, joined, ended, count - 1);
 }
@@ -89,7 +92,7 @@ bool fork_two(join& joined, std::coroutine_handle<>* frames) {
     if (here.asked_to_look_up() || !here.forks.try_push(second)) [[unlikely]] return fork(joined, frames, 2);
     frames[0] = nullptr;
     frames[1] = nullptr;
-    here.pool().announce_work();
+    here.pool().announce_work();  // inlined, unlike worker::announce_work
     if (!here.run_child(first)) [[unlikely]] return first_child_left(here, joined);
     auto const begun = here.forks.begin_pop();
     if (!begun.decided()) [[unlikely]] return run_contested(here, joined, begun);

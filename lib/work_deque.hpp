@@ -48,11 +48,8 @@ public:
 
     // Owner. After it, `count` pushes need no memory. Throws std::bad_alloc with nothing changed.
     void reserve(std::size_t count) {
-        if (!has_room(count)) [[unlikely]] make_room(static_cast<std::int64_t>(count));
-    }
-    // Owner. Whether that is so already; it may be when this says no.
-    [[nodiscard]] bool has_room(std::size_t count) const noexcept {
-        return bottom_.load(std::memory_order_relaxed) + static_cast<std::int64_t>(count) <= full_at_;
+        auto const needed = static_cast<std::int64_t>(count);
+        if (bottom_.load(std::memory_order_relaxed) + needed > full_at_) [[unlikely]] make_room(needed);
     }
 
     // Owner. Throws std::bad_alloc where it was not reserved, with nothing changed.

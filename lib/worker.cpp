@@ -65,14 +65,18 @@ bool worker::look_up() noexcept {
     std::int64_t const now = steady_now();
     std::int64_t const elapsed = now - std::exchange(look_up_last_, now);
     if (elapsed > look_up_period)
-        look_up_interval_ = std::max(1, look_up_interval_ / 2);
+        look_up_interval_ = static_cast<int>(std::max<std::int64_t>(1, look_up_interval_ * look_up_period / elapsed));
     else if (elapsed < look_up_period / 2)
         look_up_interval_ = std::min(look_up_limit, look_up_interval_ * 2);
     forks_until_look_up_ = look_up_interval_;
     if (pool_.timers.next_expiry() <= now) fire_timers(now);
     bool const others_wait = !ready.empty() || !pool_.entrance.empty();
     giving_way_ = others_wait || WEFT_STACK_ADDRESS() < stack_floor_;
-    if (others_wait) others_first_ = true;
+    if (others_wait) {
+        others_first_ = true;
+        // Timers that are due have put their tasks there; and this worker may compute on for a while, if its gather is over.
+        announce_work();
+    }
     // Until the loop is reached every fork asks again.
     if (giving_way_) forks_until_look_up_ = 0;
     return giving_way_;

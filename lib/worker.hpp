@@ -91,7 +91,7 @@ private:
     static constexpr std::int64_t clock_period = 50'000;
     // The same for a computation that forks on its stack, armed or not; and how many forks there are in between at most.
     static constexpr std::int64_t look_up_period = 20'000;
-    static constexpr int look_up_limit = 1024;
+    static constexpr int look_up_limit = 256;
     // How many jobs one steal takes at most.
     static constexpr std::int64_t steal_limit = 256;
 
@@ -121,11 +121,11 @@ private:
     scheduler& pool_;
     unsigned const index_;
     int forks_until_look_up_ = 0;
-    std::uintptr_t stack_floor_ = 0;
-    bool giving_way_ = false;
     int look_up_interval_ = 1;
     std::int64_t look_up_last_ = 0;
-    std::coroutine_handle<> next_;
+    bool giving_way_ = false;         // until the loop has the thread again, no fork begins a child
+    std::uintptr_t stack_floor_ = 0;  // below it the stack is deep
+    std::coroutine_handle<> next_;    // what goes on when the stack is unwound to whoever resumed the present coroutine
     unsigned jobs_ = 0;
     bool others_first_ = false;
     bool outside_first_ = false;

@@ -949,3 +949,28 @@ TEST_CASE("a gather that was moved from throws invalid_state, the one it was mov
     CHECK(refused);
     CHECK(sum == 3);
 }
+
+TEST_CASE("a gather of a vector that was moved from or awaited throws invalid_state, an empty one does not", "[gather][error]") {
+    const watchdog guard{20s, "a gather of a vector moved from"};
+    const auto [refused, sum] = weft::run([]() -> weft::task<std::pair<int, int>> {
+        auto value = [](int n) -> weft::task<int> { co_return n; };
+        std::vector<weft::task<int>> children;
+        for (int n = 1; n <= 3; ++n) children.push_back(value(n));
+        auto first = weft::gather(std::move(children));
+        auto second = std::move(first);
+        const auto results = co_await second;
+        int count = 0;
+        for (auto* const spent : {&first, &second}) {
+            try {
+                co_await *spent;
+            } catch (const weft::invalid_state&) {
+                ++count;
+            }
+        }
+        auto empty = weft::gather(std::vector<weft::task<int>>{});
+        for (int times = 0; times < 2; ++times) count += static_cast<int>((co_await empty).size());
+        co_return std::pair{count, std::accumulate(results.begin(), results.end(), 0)};
+    });
+    CHECK(refused == 2);
+    CHECK(sum == 6);
+}

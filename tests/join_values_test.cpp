@@ -211,3 +211,41 @@ TEST_CASE("a child fails as or after it returns: the exception comes out, and th
         {.workers = workers});
     CHECK(wrong == 0);
 }
+
+namespace {
+
+class throws_at_end {
+public:
+    throws_at_end() = default;
+    throws_at_end(const throws_at_end&) = delete;
+    throws_at_end& operator=(const throws_at_end&) = delete;
+    ~throws_at_end() noexcept(false) { throw 1; }
+};
+
+// Returns, catches what the end of its own local throws, and returns again.
+weft::task<counted_move_only> return_twice(census& in) {
+    try {
+        const throws_at_end local;
+        co_return counted_move_only{in, 1};
+    } catch (int) {
+    }
+    co_return counted_move_only{in, 2};
+}
+
+}  // namespace
+
+TEST_CASE("a task that returns twice gives the second value, and the first is destroyed", "[join][value]") {
+    const watchdog guard{10s, "returned twice"};
+    census in;
+    const auto [awaited, gathered] = weft::run([&]() -> weft::task<std::pair<int, int>> {
+        auto alone = return_twice(in);
+        const int first = (co_await std::move(alone)).number();
+        auto child = return_twice(in);
+        auto sibling = return_twice(in);
+        const auto [a, b] = co_await weft::gather(std::move(child), std::move(sibling));
+        co_return {first, a.number() + b.number()};
+    });
+    CHECK(awaited == 2);
+    CHECK(gathered == 4);
+    CHECK(in.alive == 0);
+}

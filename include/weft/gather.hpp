@@ -8,8 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -79,12 +81,6 @@ template <bool ReturnExceptions, class Value>
 using element_t =
     std::conditional_t<ReturnExceptions, result<Value>, std::conditional_t<std::is_void_v<Value>, std::monostate, Value>>;
 
-// g++ likes to read two neighbours at once, by a vector load, for which the processor must wait until both of their stores have left
-// its store buffer. In a small gather that costs a quarter of the time. So do the two pointers that take_frame keeps apart.
-WEFT_ALWAYS_INLINE void one_load_at_a_time() noexcept {
-    WEFT_COMPILER_BARRIER();
-}
-
 template <bool ReturnExceptions, class Value>
 element_t<ReturnExceptions, Value> take_element(slot<Value>& from) {
     if constexpr (ReturnExceptions) {
@@ -97,7 +93,7 @@ element_t<ReturnExceptions, Value> take_element(slot<Value>& from) {
         return {};
     } else {
         Value value = from.take();
-        one_load_at_a_time();
+        WEFT_COMPILER_BARRIER();  // one load at a time: see WEFT_KEEP_IN_REGISTER
         return value;
     }
 }
@@ -127,8 +123,8 @@ protected:
         if (failed()) [[unlikely]] rethrow_first(join_);
     }
 
-    WEFT_NOINLINE static void destroy(slot_base& failed) noexcept { std::destroy_at(&failed.exception); }
-    WEFT_NOINLINE static void destroy(std::span<std::coroutine_handle<> const> frames) noexcept {
+    WEFT_NOINLINE static void drop_exception(slot_base& from) noexcept { std::destroy_at(&from.exception); }
+    WEFT_NOINLINE static void destroy_unstarted(std::span<std::coroutine_handle<> const> frames) noexcept {
         for (std::coroutine_handle<> const frame : frames)
             if (frame) frame.destroy();
     }
@@ -150,8 +146,8 @@ public:
     gather_tuple(gather_tuple&& other) noexcept : frames_(std::exchange(other.frames_, {})) {}
     ~gather_tuple() {
         if constexpr (count != 0) {
-            if (frames_[0]) [[unlikely]] destroy(frames_);
-            if (failed()) [[unlikely]] std::apply([](auto&... each) { (destroy(each), ...); }, slots_);
+            if (frames_[0]) [[unlikely]] destroy_unstarted(frames_);
+            if (failed()) [[unlikely]] std::apply([](auto&... each) { (drop_exception(each), ...); }, slots_);
         }
     }
 
@@ -175,7 +171,7 @@ private:
     }
 
     [[noreturn]] WEFT_NOINLINE void refuse() const {
-        destroy(frames_);
+        destroy_unstarted(frames_);
         throw_empty_task();
     }
 
@@ -188,7 +184,8 @@ private:
     auto collect(std::index_sequence<Index...>) {
         if constexpr (!ReturnExceptions && count != 0) rethrow_if_failed();
         if constexpr (ReturnExceptions || count == 0 || !(std::is_void_v<Values> && ...))
-            return std::tuple<element_t<ReturnExceptions, Values>...>(take_element<ReturnExceptions, Values>(std::get<Index>(slots_))...);
+            return std::tuple<element_t<ReturnExceptions, Values>...>(
+                take_element<ReturnExceptions, Values>(std::get<Index>(slots_))...);
     }
 
     std::array<std::coroutine_handle<>, count> frames_;
@@ -231,20 +228,25 @@ class [[nodiscard("co_await the gather: until then its tasks do not start")]] ga
 
 public:
     explicit gather_vector(std::vector<task<Value>>&& children) : children_(std::move(children)) {
+        if (children_.size() >= std::numeric_limits<std::uint32_t>::max())
+            throw std::length_error("weft::gather: more children than can be counted; gather them in parts");
         for (auto const& child : children_)
             if (!child.valid()) [[unlikely]] throw_empty_task();
     }
-    gather_vector(gather_vector&& other) noexcept : children_(std::move(other.children_)) {}
+    gather_vector(gather_vector&& other) noexcept
+        : children_(std::move(other.children_)), spent_(std::exchange(other.spent_, true)) {}
     ~gather_vector() {
         if (failed()) [[unlikely]]
-            for (slot<Value>& place : slots_) destroy(place);
+            for (slot<Value>& place : slots_) drop_exception(place);
     }
 
-    bool await_ready() const noexcept { return children_.empty(); }
+    bool await_ready() const {
+        if (spent_ || (!children_.empty() && !children_.front().valid())) [[unlikely]] throw_reused_gather();
+        return children_.empty();
+    }
 
     template <class Promise>
     WEFT_NOINLINE_SUSPEND bool await_suspend(std::coroutine_handle<Promise> awaiting) {
-        if (!children_.front().valid()) [[unlikely]] throw_reused_gather();
         auto* const frames = reinterpret_cast<std::coroutine_handle<>*>(children_.data());
         slots_.allocate(children_.size());
         for (std::size_t index = 0; slot<Value>& place : slots_) promise_of(frames[index++].address()).slot = &place;
@@ -252,8 +254,7 @@ public:
     }
 
     auto await_resume() {
-        if constexpr (!ReturnExceptions)
-            if (!children_.empty()) rethrow_if_failed();
+        if constexpr (!ReturnExceptions) rethrow_if_failed();
         if constexpr (ReturnExceptions || !std::is_void_v<Value>) {
             using element = element_t<ReturnExceptions, Value>;
             std::vector<std::conditional_t<std::is_reference_v<element>, std::reference_wrapper<std::remove_reference_t<element>>, element>>
@@ -267,6 +268,7 @@ public:
 private:
     std::vector<task<Value>> children_;
     slot_array<Value> slots_;
+    bool spent_ = false;  // moved from
 };
 
 template <bool ReturnExceptions, class... Awaitables>
@@ -297,7 +299,9 @@ auto gather_elements(Elements&& elements) {
 //   Cancellation:  a cancellation point.
 //   Throws:        after all children have ended, the exception that came first in time; siblings are not cancelled by it. The other
 //                  exceptions are dropped. invalid_state for an empty task or handle; std::bad_alloc with nothing started.
-//   Must outlive:  named handles and other named awaitables, and what the tasks refer to, until the await has resumed. No child outlives the gather.
+//   Must outlive:  named handles and other named awaitables, and what the tasks refer to, until the await has resumed. No child outlives
+//                  the gather. A child's frame, with its arguments, is gone when the child has ended, before the gather resumes: its
+//                  result must not refer to them.
 template <awaitable... Awaitables>
 auto gather(Awaitables&&... awaitables) {
     return detail::gather_arguments<false>(std::forward<Awaitables>(awaitables)...);

@@ -56,10 +56,10 @@ enum class failure : std::uint8_t { unseen, retrieved, reported };
 // The type-erased part of every promise, at the same place in every frame: the compiled core reaches it from the bare address of a
 // frame (`promise_of`), so a job is one pointer. That place depends only on the promise's alignment, which promise<Value> fixes.
 //
-// Fields are written when they are needed and not before; a gather's child touches none of the last four but `slot`.
+// Fields are written when they are needed and not before.
 //   owner    The spawned task on whose behalf this coroutine runs. Valid while the coroutine is suspended: a running coroutine's owner
 //            is worker::running. A gather's child has none of its own: it is its join's parent's.
-//   outcome  Of a gather's child it stays pending: what it came to stands in its slot.
+//   outcome  Of a gather's child it says nothing: what it came to stands in its slot.
 struct promise_base {
     void* link;
     union {
@@ -101,7 +101,8 @@ struct promise_base {
 
     std::suspend_always initial_suspend() const noexcept { return {}; }
 
-    // What comes down to an awaiter of weft's own is awaited as it is; anything else is made to resume on a worker of this runtime (relay.hpp).
+    // What comes down to an awaiter of weft's own is awaited as it is; anything else is made to resume on a worker of this runtime
+    // (relay.hpp).
     template <class Awaitable>
     decltype(auto) await_transform(Awaitable&& awaitable) {
         static_assert(weft::awaitable<Awaitable>, "co_await in a weft::task: this is nothing that can be awaited");
@@ -190,6 +191,9 @@ protected:
         if (role == role::joined) {
             joined_slot().set_value(std::forward<Source>(source));
         } else {
+            // Returned before: as in slot::set_value.
+            if constexpr (!value_storage<Value>::trivial)
+                if (std::exchange(outcome, outcome::pending) == outcome::value) storage.destroy();
             storage.construct(std::forward<Source>(source));
             outcome = outcome::value;
         }

@@ -28,6 +28,7 @@ struct slot : slot_base {
 
     template <class... Args>
     void set_value(Args&&... args) {
+        drop_value();  // returned before: a local's destructor threw then, and the coroutine caught it
         storage_.construct(std::forward<Args>(args)...);
         has_value_ = true;
     }
@@ -56,8 +57,6 @@ private:
 };
 
 template <>
-struct slot<void, true> : slot_base {
-    void drop_value() noexcept {}
-};
+struct slot<void, true> : slot_base {};
 
 }  // namespace weft::detail
