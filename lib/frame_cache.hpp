@@ -70,8 +70,8 @@ private:
     std::array<list, frame_classes> lists_;
 };
 
-// The cache of the worker that the calling thread is, or one for all other threads that keeps nothing. Read only where this_worker may
-// be read.
+// The cache of the worker that the calling thread is, or one for all other threads that keeps nothing. Read only where this_worker
+// may be read.
 WEFT_FIXED_TLS extern constinit thread_local frame_cache* this_frame_cache;
 
 }  // namespace weft::detail

@@ -51,7 +51,8 @@ private:
         return oldest;
     }
 
-    // std::allocator, whose malloc ThreadSanitizer follows; oneTBB's own it does not, and it then takes a page used again for a race.
+    // std::allocator, whose malloc ThreadSanitizer follows; oneTBB's own it does not, and it then takes a page used again for a
+    // race.
     tbb::concurrent_queue<void*, std::allocator<void*>> jobs_;
     std::mutex chain_mutex_;
     void* first_ = nullptr;

@@ -10,8 +10,8 @@
 
 namespace weft::detail {
 
-// A token that is there or not. unpark leaves it, park takes it, sleeping until it is there; an unpark before the park is not lost, and
-// several unparks leave one token.
+// A token that is there or not. unpark leaves it, park takes it, sleeping until it is there; an unpark before the park is not lost,
+// and several unparks leave one token.
 //
 //   empty --park--> asleep --unpark--> token --(the sleeper wakes)--> empty
 //   empty --unpark--> token --park--> empty

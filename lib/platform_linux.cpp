@@ -63,7 +63,8 @@ std::optional<double> processors_of_quota(std::string const& text) {
     return std::nullopt;
 }
 
-// The smallest quota on the way from this process's cgroup up to the root; version 2 (one tree) and version 1 (a tree per controller).
+// The smallest quota on the way from this process's cgroup up to the root; version 2 (one tree) and version 1 (a tree per
+// controller).
 std::optional<double> cgroup_quota() {
     std::optional<double> smallest;
     auto consider = [&](std::optional<double> found) {

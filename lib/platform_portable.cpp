@@ -13,8 +13,8 @@ namespace weft::detail::platform {
 
 namespace {
 
-// Words share a few mutexes by address. A waiter checks its word under the mutex and a waker passes through it, so a wake-up between
-// check and wait is not lost; notify_all, because a neighbour's waiter may listen on the same condition.
+// Words share a few mutexes by address. A waiter checks its word under the mutex and a waker passes through it, so a wake-up
+// between check and wait is not lost; notify_all, because a neighbour's waiter may listen on the same condition.
 struct meeting_place {
     std::mutex mutex;
     std::condition_variable changed;

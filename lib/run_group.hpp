@@ -18,9 +18,9 @@ class runtime_core;
 // grow. A look that reads all `ended` first and then all `begun`, and finds the sums equal, proves that no task is alive:
 //
 //   Suppose a task is alive at the look. Follow its spawners back up to the first whose end the look did not count, call it Y: its
-//   spawner's end was counted, or it is the run's main task. Y's begin was counted before its spawner's end in the same causal chain
-//   (acquire of the spawner's `ended`), or under the mutex for a main task, so the look sees it. It sees the begin of every task whose
-//   end it counted, too. Hence begun >= ended + 1: not equal.
+//   spawner's end was counted, or it is the run's main task. Y's begin was counted before its spawner's end in the same causal
+//   chain (acquire of the spawner's `ended`), or under the mutex for a main task, so the look sees it. It sees the begin of every
+//   task whose end it counted, too. Hence begun >= ended + 1: not equal.
 //
 // Looks are taken only once the run is draining, that is when its main task has ended. A worker that counts an end passes a light
 // fence and then reads `draining_`; whoever sets `draining_` passes a heavy fence and then looks: one of the two sees the last end

@@ -166,8 +166,8 @@ runtime::runtime(options settings) {
 
 runtime::~runtime() {
     if (core_->in_forked_child()) {
-        // Left as it is: nothing of it can be put in order here. Other threads held its locks when the process was copied, and those it
-        // would join or detach do not exist; a new runtime's may even stand in their place.
+        // Left as it is: nothing of it can be put in order here. Other threads held its locks when the process was copied, and
+        // those it would join or detach do not exist; a new runtime's may even stand in their place.
         static_cast<void>(new std::shared_ptr<detail::runtime_core>(std::move(core_)));
         return;
     }

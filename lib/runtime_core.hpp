@@ -19,7 +19,8 @@ namespace weft::detail {
 
 using exception_handler = std::function<void(unhandled_exception const&)>;
 
-// Shared, because a thread that hands a job in from outside may still be waking a worker when the job has ended and the runtime with it.
+// Shared, because a thread that hands a job in from outside may still be waking a worker when the job has ended and the runtime
+// with it.
 class runtime_core : public std::enable_shared_from_this<runtime_core> {
 public:
     explicit runtime_core(options settings);

@@ -30,8 +30,8 @@ void scheduler::start(std::string const& name) {
 }
 
 void scheduler::stop() noexcept {
-    // seq_cst. Pairs with: the load in worker::sleep after its heavy fence. A worker that misses it there has not parked before this
-    // store, and finds the token that follows.
+    // seq_cst. Pairs with: the load in worker::sleep after its heavy fence. A worker that misses it there has not parked before
+    // this store, and finds the token that follows.
     stopping_.store(true, std::memory_order_seq_cst);
     for (auto const& each : workers) each->park.unpark();
     for (std::thread& thread : threads_) thread.join();

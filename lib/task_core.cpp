@@ -109,8 +109,8 @@ void end_spawned(promise_base& task) noexcept {
     worker& here = *this_worker;
     if (task.outcome == outcome::exception) remember_failure(task, *task.group);
     // acq_rel. Release pairs with: has_ended, and wait_for_end's loads; makes visible: outcome and value. Acquire pairs with:
-    // wait_for_end's compare-exchange; makes visible: the waiters. If weaker: a waiter reads a value that is not there, or this reads
-    // a waiter that is not there.
+    // wait_for_end's compare-exchange; makes visible: the waiters. If weaker: a waiter reads a value that is not there, or this
+    // reads a waiter that is not there.
     waiter* newest = task.waiters.exchange(&ended_mark, std::memory_order_acq_rel);
     waiter* oldest = nullptr;
     while (newest) {

@@ -17,8 +17,8 @@ void make_spawned(promise_base& unstarted, run_group& group, std::source_locatio
 // Back to an unstarted coroutine, where it could not be scheduled.
 void unmake_spawned(promise_base& task) noexcept;
 
-// A suspended coroutine may go on: into the line of this worker if it belongs to the coroutine's runtime, else through that runtime's
-// injector.
+// A suspended coroutine may go on: into the line of this worker if it belongs to the coroutine's runtime, else through that
+// runtime's injector.
 WEFT_NOIPA void schedule(promise_base& suspended) noexcept;
 
 // The run group that a suspended coroutine's task belongs to.

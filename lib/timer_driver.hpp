@@ -17,8 +17,8 @@
 
 namespace weft::detail {
 
-// The wheel is cut into stripes, one for each worker: a worker arms on its own, so arming does not serialise the workers; any worker
-// takes what is due from all of them, and an entry can be disarmed from anywhere.
+// The wheel is cut into stripes, one for each worker: a worker arms on its own, so arming does not serialise the workers; any
+// worker takes what is due from all of them, and an entry can be disarmed from anywhere.
 //
 // The timekeeper is the sleeping worker that parks with the next expiry as its deadline; there is at most one. It is the duty of a
 // worker that is about to run a job to see to it that time is kept (`unkept`), while another one sleeps.
@@ -54,8 +54,8 @@ public:
         return fired;
     }
 
-    // The caller is about to park: it becomes the timekeeper if nobody watches for the next expiry. Returns when to wake, `never` for
-    // who does not keep time. If it kept it, it calls stop_keeping_time when it is awake.
+    // The caller is about to park: it becomes the timekeeper if nobody watches for the next expiry. Returns when to wake, `never`
+    // for who does not keep time. If it kept it, it calls stop_keeping_time when it is awake.
     [[nodiscard]] std::int64_t keep_time(unsigned worker) noexcept;
     void stop_keeping_time(unsigned worker) noexcept;
 

@@ -14,25 +14,26 @@
 namespace weft::detail {
 
 // Chase & Lev, "Dynamic circular work-stealing deque" (SPAA 2005), with the orders of Le, Pop, Cohen & Zappa Nardelli, "Correct and
-// efficient work-stealing for weak memory models" (PPoPP 2013), their two fences replaced by seq_cst operations: x86 pays the same for
-// an exchange as for a fence or less, and thread sanitizers understand operations but not fences.
+// efficient work-stealing for weak memory models" (PPoPP 2013), their two fences replaced by seq_cst operations: x86 pays the same
+// for an exchange as for a fence or less, and thread sanitizers understand operations but not fences.
 //
-// Elements are the slots [top, bottom). Both counters only grow, but for the moment in which pop has taken one off bottom. The owner
-// adds at bottom. A deque is used in one of two ways, never both:
+// Elements are the slots [top, bottom). Both counters only grow, but for the moment in which pop has taken one off bottom. The
+// owner adds at bottom. A deque is used in one of two ways, never both:
 //   LIFO: the owner takes from bottom (pop), thieves one at a time from top (steal).
-//   FIFO: the owner takes from top as a thief does (steal), and so nobody ever takes from bottom: a thief may take half (steal_half).
+//   FIFO: the owner takes from top as a thief does (steal), and so nobody ever takes from bottom: a thief may take half
+//   (steal_half).
 //
 // Why no element is taken twice, and none is lost
-//   Whoever takes slot t from top has moved top from t to t+1 by compare-exchange, and top never returns to t: one winner. pop takes
-//   slot b without that only when it saw top < b after it had published bottom = b. A thief that takes slot b must have read top == b
-//   and, after that, bottom > b. All four accesses are seq_cst, so they stand in one order: if the thief's load of bottom comes before
-//   pop's exchange, so does its load of top == b, and then pop, loading top later still, cannot have seen top < b. If it comes after,
-//   it reads bottom <= b and takes nothing. For the last element (top == b) pop competes by compare-exchange like a thief.
-//   steal_half moves top from t to t+k. The slots t..t+k-1 were published (it saw bottom >= t+k) and can be reused only once top has
-//   passed them, so the copies it made before its compare-exchange succeeded are theirs.
+//   Whoever takes slot t from top has moved top from t to t+1 by compare-exchange, and top never returns to t: one winner. pop
+//   takes slot b without that only when it saw top < b after it had published bottom = b. A thief that takes slot b must have read
+//   top == b and, after that, bottom > b. All four accesses are seq_cst, so they stand in one order: if the thief's load of bottom
+//   comes before pop's exchange, so does its load of top == b, and then pop, loading top later still, cannot have seen top < b. If
+//   it comes after, it reads bottom <= b and takes nothing. For the last element (top == b) pop competes by compare-exchange like a
+//   thief. steal_half moves top from t to t+k. The slots t..t+k-1 were published (it saw bottom >= t+k) and can be reused only once
+//   top has passed them, so the copies it made before its compare-exchange succeeded are theirs.
 //
-// Growth doubles the array. The old one is kept until the deque dies, because a thief may still read it; what it reads there is right,
-// for the owner never writes to it again. All old ones together are smaller than the current one.
+// Growth doubles the array. The old one is kept until the deque dies, because a thief may still read it; what it reads there is
+// right, for the owner never writes to it again. All old ones together are smaller than the current one.
 template <class Value, template <class> class Atomic = std::atomic>
 class work_deque {
 public:
@@ -82,16 +83,16 @@ public:
         return begun.decided() ? popped(begun) : finish_pop(begun);
     }
 
-    // pop in two steps, for a caller whose fast path must stay free of calls: where the first one has decided, `popped` is the answer;
-    // else finish_pop must follow at once.
+    // pop in two steps, for a caller whose fast path must stay free of calls: where the first one has decided, `popped` is the
+    // answer; else finish_pop must follow at once.
     struct popping {
         std::int64_t top;
         std::int64_t bottom;
         [[nodiscard]] bool decided() const noexcept { return top < bottom; }
     };
     [[nodiscard]] popping begin_pop() noexcept {
-        // seq_cst, this and the next. Pair with: the two loads in steal. Proof above. If weaker (a release store, or a relaxed load of
-        // top): this and a thief both take the last element.
+        // seq_cst, this and the next. Pair with: the two loads in steal. Proof above. If weaker (a release store, or a relaxed load
+        // of top): this and a thief both take the last element.
         std::int64_t const b = bottom_.fetch_sub(1, std::memory_order_seq_cst) - 1;
         return {top_.load(std::memory_order_seq_cst), b};
     }
@@ -114,15 +115,16 @@ public:
         std::int64_t t = top_.load(std::memory_order_seq_cst);
         std::int64_t const b = bottom_.load(std::memory_order_seq_cst);
         if (t >= b) return {status::empty, Value{}};
-        // acquire. Pairs with: adopt. Makes visible: the array's contents. If weaker: slots of a new array read before they are filled.
+        // acquire. Pairs with: adopt. Makes visible: the array's contents. If weaker: slots of a new array read before they are
+        // filled.
         Value const value = array_.load(std::memory_order_acquire)->at(t).load(std::memory_order_relaxed);
         // seq_cst. Pairs with: pop's load of top, and the other thieves. If weaker: pop may not see that this thief was faster.
         if (!top_.compare_exchange_strong(t, t + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) return {status::retry, Value{}};
         return {status::taken, value};
     }
 
-    // FIFO; called by the owner of `into`. Moves half of the elements, at most `limit` of them: the oldest is returned, the others are
-    // put into `into` in their order.
+    // FIFO; called by the owner of `into`. Moves half of the elements, at most `limit` of them: the oldest is returned, the others
+    // are put into `into` in their order.
     [[nodiscard]] stolen steal_half(work_deque& into, std::int64_t limit) {
         // The same pairs as in steal.
         std::int64_t t = top_.load(std::memory_order_seq_cst);
@@ -174,7 +176,8 @@ private:
 
     WEFT_NOINLINE void make_room(std::int64_t count) {
         std::int64_t const b = bottom_.load(std::memory_order_relaxed);
-        // acquire. Pairs with: the thieves' compare-exchange of top. Makes visible: that they have read the slots which are reused now.
+        // acquire. Pairs with: the thieves' compare-exchange of top. Makes visible: that they have read the slots which are reused
+        // now.
         std::int64_t const t = top_.load(std::memory_order_acquire);
         std::size_t capacity = own_mask_ + 1;
         if (b - t + count > static_cast<std::int64_t>(capacity)) {

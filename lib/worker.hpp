@@ -39,8 +39,8 @@ public:
     // After a push to `forks` or `ready`.
     void announce_work() noexcept;
 
-    // Passes the worker from one coroutine to the next. Where the stack has become deep, because the compiler makes no tail call, the
-    // next one waits until it is unwound to whoever resumed the present one.
+    // Passes the worker from one coroutine to the next. Where the stack has become deep, because the compiler makes no tail call,
+    // the next one waits until it is unwound to whoever resumed the present one.
     WEFT_ALWAYS_INLINE std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
         if (WEFT_STACK_ADDRESS() >= stack_floor_) [[likely]] return next;
         next_ = next;
@@ -59,7 +59,8 @@ public:
     [[nodiscard]] WEFT_ALWAYS_INLINE bool asked_to_look_up() noexcept {
         return --forks_until_look_up_ < 0 || WEFT_STACK_ADDRESS() < stack_floor_;
     }
-    // Whether forks must leave the children that they have not begun, so that the stack unwinds to the loop: others wait, or it is deep.
+    // Whether forks must leave the children that they have not begun, so that the stack unwinds to the loop: others wait, or it is
+    // deep.
     [[nodiscard]] bool must_give_way() noexcept { return asked_to_look_up() && look_up(); }
 
     // This worker has armed a timer: before its next job it sees to it that time is kept.
@@ -69,13 +70,15 @@ public:
     [[nodiscard]] unsigned index() const noexcept { return index_; }
 
     frame_cache frames;
-    // Children of gathers. LIFO: the newest first, so memory is bounded by depth; thieves take the oldest, with the largest subtrees.
+    // Children of gathers. LIFO: the newest first, so memory is bounded by depth; thieves take the oldest, with the largest
+    // subtrees.
     work_deque<job> forks{256};
     // Tasks spawned, woken or yielded. FIFO: fair.
     work_deque<job> ready{256};
     // The task on whose behalf the running coroutine runs.
     promise_base* running = nullptr;
-    // A task that has just ended, to be released once its coroutine is really suspended, which is when the loop has the thread again.
+    // A task that has just ended, to be released once its coroutine is really suspended, which is when the loop has the thread
+    // again.
     promise_base* ended = nullptr;
     // The gather whose child has just ended; read, and cleared, by whoever resumed that child or what it waited for.
     join* ended_child_of = nullptr;
@@ -84,8 +87,8 @@ public:
 private:
     // How much stack may be used above the loop: a few hundred gathers inside each other, and a part of the smallest usual stack.
     static constexpr std::uintptr_t stack_allowance = 64 * 1024;
-    // Jobs between two looks at what only others fill: the injector, the timers, and `ready` while there are forks. A prime, so that
-    // it keeps no step with a program's own period (Go's scheduler uses the same number).
+    // Jobs between two looks at what only others fill: the injector, the timers, and `ready` while there are forks. A prime, so
+    // that it keeps no step with a program's own period (Go's scheduler uses the same number).
     static constexpr unsigned look_around_every = 61;
     // Time between two looks at the clock while timers are armed.
     static constexpr std::int64_t clock_period = 50'000;

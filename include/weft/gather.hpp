@@ -36,7 +36,8 @@ inline constexpr return_exceptions_t return_exceptions{};
 
 namespace detail {
 
-// A gather's children are tasks. What is none is awaited by one: a temporary is moved into that, a named awaitable stays where it is.
+// A gather's children are tasks. What is none is awaited by one: a temporary is moved into that, a named awaitable stays where it
+// is.
 template <class Awaitable>
 using awaited_value_t = std::conditional_t<std::is_rvalue_reference_v<await_result_t<Awaitable>>,
                                            std::remove_reference_t<await_result_t<Awaitable>>, await_result_t<Awaitable>>;
@@ -291,17 +292,18 @@ auto gather_elements(Elements&& elements) {
 
 }  // namespace detail
 
-// Runs all of them at once; idle workers steal what this one has not started yet. Takes tasks and join_handles, mixed (a named handle
-// gives a copy of its value), and any other awaitable, for example sleep.
-//   Result:        a std::tuple in argument order, std::monostate where an awaitable gives void, nothing at all if all of them do. A
-//                  vector gives a std::vector (nothing for void, std::reference_wrapper for references). Empty: an empty result at once.
+// Runs all of them at once; idle workers steal what this one has not started yet. Takes tasks and join_handles, mixed (a named
+// handle gives a copy of its value), and any other awaitable, for example sleep.
+//   Result:        a std::tuple in argument order, std::monostate where an awaitable gives void, nothing at all if all of them do.
+//                  A vector gives a std::vector (nothing for void, std::reference_wrapper for references). Empty: an empty result
+//                  at once.
 //   Resumes on:    a worker of the runtime: as a rule the one on which the last child ended.
 //   Cancellation:  a cancellation point.
-//   Throws:        after all children have ended, the exception that came first in time; siblings are not cancelled by it. The other
-//                  exceptions are dropped. invalid_state for an empty task or handle; std::bad_alloc with nothing started.
-//   Must outlive:  named handles and other named awaitables, and what the tasks refer to, until the await has resumed. No child outlives
-//                  the gather. A child's frame, with its arguments, is gone when the child has ended, before the gather resumes: its
-//                  result must not refer to them.
+//   Throws:        after all children have ended, the exception that came first in time; siblings are not cancelled by it. The
+//                  other exceptions are dropped. invalid_state for an empty task or handle; std::bad_alloc with nothing started.
+//   Must outlive:  named handles and other named awaitables, and what the tasks refer to, until the await has resumed. No child
+//                  outlives the gather. A child's frame, with its arguments, is gone when the child has ended, before the gather
+//                  resumes: its result must not refer to them.
 template <awaitable... Awaitables>
 auto gather(Awaitables&&... awaitables) {
     return detail::gather_arguments<false>(std::forward<Awaitables>(awaitables)...);

@@ -22,7 +22,8 @@ struct unhandled_exception {
 
 // Designated initialisers work: weft::run(async_main(), {.workers = 4}).
 struct options {
-    // Threads. 0: as many as the process may use (its affinity mask and its cgroup's quota). More than 65,535 is an invalid_argument.
+    // Threads. 0: as many as the process may use (its affinity mask and its cgroup's quota). More than 65,535 is an
+    // invalid_argument.
     unsigned workers = 0;
 
     // Names the threads in debuggers and top: "name-0", "name-1", ... Empty: "weft".

@@ -12,8 +12,8 @@
 
 namespace weft {
 
-// Starts a runtime, runs `main` on one of its workers, and returns its value or rethrows its exception. Before it returns, every task
-// still alive has ended, failures that nobody awaited have been reported, and the workers are joined.
+// Starts a runtime, runs `main` on one of its workers, and returns its value or rethrows its exception. Before it returns, every
+// task still alive has ended, failures that nobody awaited have been reported, and the workers are joined.
 // Throws nested_run on a worker thread: co_await or spawn the task there instead. Otherwise as runtime::runtime and runtime::run.
 template <class Value>
 Value run(task<Value> main, options settings = {}, std::source_location where = std::source_location::current()) {

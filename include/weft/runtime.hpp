@@ -23,7 +23,8 @@ class runtime_core;
 
 // Throws nested_run on a worker thread.
 WEFT_API WEFT_NOIPA void require_outside_workers();
-// Runs `main` as a task of its own run, and blocks until no task of that run is alive. One reference to `main` stays with the caller.
+// Runs `main` as a task of its own run, and blocks until no task of that run is alive. One reference to `main` stays with the
+// caller.
 WEFT_API void run_to_end(runtime_core& core, promise_base& main, std::source_location where);
 // Starts a task that belongs to the runtime as a whole.
 WEFT_API void submit_task(runtime_core& core, promise_base& unstarted, std::source_location where);

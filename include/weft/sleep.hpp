@@ -24,7 +24,8 @@ inline constexpr std::int64_t forever = std::numeric_limits<std::int64_t>::max()
 WEFT_API WEFT_NOIPA void suspend_for(timer_entry& entry, promise_base& sleeper, std::int64_t nanoseconds) noexcept;
 WEFT_API WEFT_NOIPA void suspend_until(timer_entry& entry, promise_base& sleeper, std::int64_t deadline) noexcept;
 
-// Nanoseconds, rounded up (a sleep is never early) and saturated: what does not fit is `forever`. Throws std::invalid_argument for NaN.
+// Nanoseconds, rounded up (a sleep is never early) and saturated: what does not fit is `forever`. Throws std::invalid_argument for
+// NaN.
 template <class Rep, class Period>
 constexpr std::int64_t saturated_nanoseconds(std::chrono::duration<Rep, Period> duration) {
     if constexpr (std::chrono::treat_as_floating_point_v<Rep>) {

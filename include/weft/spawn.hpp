@@ -35,12 +35,13 @@ auto task_of_call(Callable&& callable, Args&&... args) {
 
 }  // namespace detail
 
-// The result of a spawned task. Move-only. Dropping it detaches the task: it goes on, and is never cancelled by that. If it fails and
-// nobody has awaited it, options::on_unhandled_exception hears of it when the handle is dropped, at the latest when its run ends.
+// The result of a spawned task. Move-only. Dropping it detaches the task: it goes on, and is never cancelled by that. If it fails
+// and nobody has awaited it, options::on_unhandled_exception hears of it when the handle is dropped, at the latest when its run
+// ends.
 //
 // Awaiting:
-//   Result:        an lvalue handle gives `T const&`, valid as long as the handle; it may be awaited by many tasks, and again later.
-//                  An rvalue handle gives `T`, moved out: then nobody else may look at the value.
+//   Result:        an lvalue handle gives `T const&`, valid as long as the handle; it may be awaited by many tasks, and again
+//                  later. An rvalue handle gives `T`, moved out: then nobody else may look at the value.
 //   Resumes on:    a worker of the awaiting task's runtime, through its queue of ready tasks; at once where the task has ended.
 //   Cancellation:  a cancellation point where it suspends.
 //   Throws:        what the task threw, to every awaiter; invalid_state for an empty handle or a task that awaits itself.
@@ -138,8 +139,8 @@ private:
 
 // Schedules the task on the current runtime, behind what is ready already, and returns at once. The runtime keeps it alive until it
 // has ended. `where` appears in the report of an exception that nobody awaited.
-//   Throws: no_current_runtime outside a worker; runtime_closed while the runtime is being destroyed; invalid_state for an empty task;
-//           std::bad_alloc. The task is then destroyed unstarted.
+//   Throws: no_current_runtime outside a worker; runtime_closed while the runtime is being destroyed; invalid_state for an empty
+//           task; std::bad_alloc. The task is then destroyed unstarted.
 template <class Value>
 join_handle<Value> spawn(task<Value> work, std::source_location where = std::source_location::current()) {
     auto const frame = work.unstarted();
@@ -148,8 +149,8 @@ join_handle<Value> spawn(task<Value> work, std::source_location where = std::sou
     return join_handle<Value>(frame);
 }
 
-// The same for callable(args...). The callable and the arguments, decayed as std::thread does it, live until the task has ended: this
-// is how a lambda with captures becomes a task safely.
+// The same for callable(args...). The callable and the arguments, decayed as std::thread does it, live until the task has ended:
+// this is how a lambda with captures becomes a task safely.
 template <class Callable>
     requires(!detail::is_task<Callable>::value)
 auto spawn(Callable&& callable, std::source_location where = std::source_location::current()) {

@@ -18,16 +18,16 @@ namespace weft {
 //     weft::task<int> answer() { co_return 42; }
 //     int n = co_await answer();
 //
-// Awaiting runs it at once on the awaiting worker, without scheduling, and continues there when it has ended. Nobody else gets a turn
-// in between unless the task suspends: a loop of such awaits keeps its worker, until it awaits yield() or a gather.
+// Awaiting runs it at once on the awaiting worker, without scheduling, and continues there when it has ended. Nobody else gets a
+// turn in between unless the task suspends: a loop of such awaits keeps its worker, until it awaits yield() or a gather.
 //   Resumes on:    a worker of the runtime: as a rule the one on which the task ended (the awaiting one, unless the task itself was
 //                  suspended).
 //   Cancellation:  not a cancellation point of its own; the task's own awaits are.
 //   Throws:        what the task throws; invalid_state if it is empty or was awaited before; std::bad_alloc where the coroutine is
 //                  called and its frame cannot be had.
-//   Must outlive:  what reference parameters refer to, and the captures of a lambda, until the task has ended; spawn(callable, args...)
-//                  keeps both. The task itself is empty as soon as it is awaited; its frame, with its arguments, lives to the end of the
-//                  full expression of the await.
+//   Must outlive:  what reference parameters refer to, and the captures of a lambda, until the task has ended; spawn(callable,
+//                  args...) keeps both. The task itself is empty as soon as it is awaited; its frame, with its arguments, lives to
+//                  the end of the full expression of the await.
 template <class Value = void>
 class [[nodiscard("a task does nothing until it is awaited, gathered, spawned or run")]] task {
     static_assert(!std::is_rvalue_reference_v<Value>, "weft::task<T>: T may be an object, an lvalue reference or void");

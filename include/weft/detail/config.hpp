@@ -32,8 +32,8 @@
 // WEFT_NOIPA:    a call of which the caller may assume nothing. Functions that read a thread_local carry it, because compilers keep
 //                what they learnt about the thread across a suspension point (llvm issue 47179), and a coroutine may resume on
 //                another thread. g++ has an attribute for it; on clang the function body adds WEFT_COMPILER_BARRIER().
-// WEFT_KEEP_IN_REGISTER(pointer): the compiler may not load it together with a neighbour. g++ likes to read two of them at once, by a
-//                vector load, for which the processor must wait until both of their stores have left its store buffer; in a small
+// WEFT_KEEP_IN_REGISTER(pointer): the compiler may not load it together with a neighbour. g++ likes to read two of them at once, by
+//                a vector load, for which the processor must wait until both of their stores have left its store buffer; in a small
 //                gather that costs a quarter of the time.
 #if defined(__clang__)
 #define WEFT_NOINLINE [[gnu::noinline]]
@@ -63,8 +63,8 @@
 #define WEFT_STACK_ADDRESS() std::uintptr_t{0}
 #endif
 
-// WEFT_NOINLINE_SUSPEND: on every await_suspend that lets another thread see the coroutine. Before clang 19 an inlined await_suspend
-// may use the frame as scratch space after it was published (llvm issue 56301, fixed by pull request 79712).
+// WEFT_NOINLINE_SUSPEND: on every await_suspend that lets another thread see the coroutine. Before clang 19 an inlined
+// await_suspend may use the frame as scratch space after it was published (llvm issue 56301, fixed by pull request 79712).
 #if defined(__clang__) && __clang_major__ < 19
 #define WEFT_NOINLINE_SUSPEND [[gnu::noinline]]
 #else
@@ -72,8 +72,8 @@
 #endif
 
 // WEFT_TAIL_CALLS: 1 where returning a handle from await_suspend is certain to be a tail call, whatever the optimisation level.
-// g++ promises it only from -O2 on and without a sanitizer (bug 100897), and no macro tells -O1 from -O2; clang before 19 may lose it.
-// Where it is 0, every transfer first looks how deep the stack is (lib/README.md, "Stack and turns").
+// g++ promises it only from -O2 on and without a sanitizer (bug 100897), and no macro tells -O1 from -O2; clang before 19 may lose
+// it. Where it is 0, every transfer first looks how deep the stack is (lib/README.md, "Stack and turns").
 #if defined(__clang__) && __clang_major__ >= 19
 #define WEFT_TAIL_CALLS 1
 #else

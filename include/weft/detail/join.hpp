@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The join: how a gather learns that all of its children have ended, without an atomic read-modify-write as long as nobody steals one
-// and none suspends. lib/README.md, "The join", has the algorithm in prose and why it is right.
+// The join: how a gather learns that all of its children have ended, without an atomic read-modify-write as long as nobody steals
+// one and none suspends. lib/README.md, "The join", has the algorithm in prose and why it is right.
 #pragma once
 
 #include <atomic>

@@ -27,8 +27,8 @@ struct promise_base;
 class run_group;
 struct waiter;
 
-// What `co_await` works with for an awaitable that is its own awaiter: a pointer. g++ 12 would copy or move the awaitable itself into
-// the frame once more if await_transform returned a reference to it.
+// What `co_await` works with for an awaitable that is its own awaiter: a pointer. g++ 12 would copy or move the awaitable itself
+// into the frame once more if await_transform returned a reference to it.
 template <class Awaiter>
 struct awaiter_reference {
     Awaiter* awaiter;
@@ -57,8 +57,8 @@ enum class failure : std::uint8_t { unseen, retrieved, reported };
 // frame (`promise_of`), so a job is one pointer. That place depends only on the promise's alignment, which promise<Value> fixes.
 //
 // Fields are written when they are needed and not before.
-//   owner    The spawned task on whose behalf this coroutine runs. Valid while the coroutine is suspended: a running coroutine's owner
-//            is worker::running. A gather's child has none of its own: it is its join's parent's.
+//   owner    The spawned task on whose behalf this coroutine runs. Valid while the coroutine is suspended: a running coroutine's
+//            owner is worker::running. A gather's child has none of its own: it is its join's parent's.
 //   outcome  Of a gather's child it says nothing: what it came to stands in its slot.
 struct promise_base {
     void* link;
@@ -134,7 +134,8 @@ WEFT_API WEFT_NOINLINE void record_exception(promise_base& failed) noexcept;
 struct final_awaiter {
     promise_base* ended;
 
-    // A gather's child does not suspend any more: its frame goes at once, and the worker, when it has the thread back, counts the end.
+    // A gather's child does not suspend any more: its frame goes at once, and the worker, when it has the thread back, counts the
+    // end.
     bool await_ready() const noexcept {
         if (ended->role != role::joined) return false;
         end_joined(*static_cast<join*>(ended->link));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Awaiting what is not weft's own. Whoever completes a foreign awaitable resumes the handle it was given, on whatever thread it likes.
-// A weft coroutine runs only on workers of its runtime, so the handle given out is that of a relay: a one-step coroutine that, resumed
-// anywhere, hands the real one back to its runtime.
+// Awaiting what is not weft's own. Whoever completes a foreign awaitable resumes the handle it was given, on whatever thread it
+// likes. A weft coroutine runs only on workers of its runtime, so the handle given out is that of a relay: a one-step coroutine
+// that, resumed anywhere, hands the real one back to its runtime.
 #pragma once
 
 #include <coroutine>

@@ -10,7 +10,8 @@
 namespace weft::detail {
 
 struct slot_base {
-    // Null: the child has ended with a value, or not at all. The gather knows whether any of its slots has one, and destroys it then.
+    // Null: the child has ended with a value, or not at all. The gather knows whether any of its slots has one, and destroys it
+    // then.
     union {
         std::exception_ptr exception;
     };

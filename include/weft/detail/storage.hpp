@@ -9,8 +9,8 @@
 namespace weft::detail {
 
 // A raw place for one Value inside the promise. Whether it is filled is known outside (promise_base::outcome), so that nothing is
-// stored or tested twice. A coroutine frame is aligned as operator new aligns (16 bytes), and the promise must start at the same place
-// in every frame (promise.hpp says why): a value that wants more lives on the heap.
+// stored or tested twice. A coroutine frame is aligned as operator new aligns (16 bytes), and the promise must start at the same
+// place in every frame (promise.hpp says why): a value that wants more lives on the heap.
 template <class Value>
 class value_storage {
     static constexpr bool boxed = alignof(Value) > __STDCPP_DEFAULT_NEW_ALIGNMENT__;

@@ -8,7 +8,8 @@
 
 namespace weft::detail {
 
-// Answers `next`, or, where the stack is deep, leaves `next` to whoever resumed the present coroutine and answers one that does nothing.
+// Answers `next`, or, where the stack is deep, leaves `next` to whoever resumed the present coroutine and answers one that does
+// nothing.
 WEFT_API WEFT_NOIPA std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept;
 
 // What await_suspend returns to go on with `next`: plain symmetric transfer where the compiler makes it a jump; elsewhere it looks

@@ -18,8 +18,8 @@ struct waiter {
 // In promise_base::waiters once the task has ended: nobody can be added any more.
 inline constinit waiter ended_mark{};
 
-// acquire. Pairs with: the exchange in `complete` (lib/task_core.cpp). Makes visible: outcome and value. If weaker: a reader that sees the
-// end might read a value that is not there yet.
+// acquire. Pairs with: the exchange in end_spawned (lib/task_core.cpp). Makes visible: outcome and value. If weaker: a reader that
+// sees the end might read a value that is not there yet.
 inline bool has_ended(promise_base const& task) noexcept {
     return task.waiters.load(std::memory_order_acquire) == &ended_mark;
 }
