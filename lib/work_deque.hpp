@@ -15,7 +15,7 @@ namespace weft::detail {
 
 // Chase & Lev, "Dynamic circular work-stealing deque" (SPAA 2005), with the orders of Le, Pop, Cohen & Zappa Nardelli, "Correct and
 // efficient work-stealing for weak memory models" (PPoPP 2013), their two fences replaced by seq_cst operations: x86 pays the same
-// for an exchange as for a fence or less, and thread sanitizers understand operations but not fences.
+// for a read-modify-write as for a fence or less, and thread sanitizers understand operations but not fences.
 //
 // Elements are the slots [top, bottom). Both counters only grow, but for the moment in which pop has taken one off bottom. The
 // owner adds at bottom. A deque is used in one of two ways, never both:
@@ -27,7 +27,7 @@ namespace weft::detail {
 //   Whoever takes slot t from top has moved top from t to t+1 by compare-exchange, and top never returns to t: one winner. pop
 //   takes slot b without that only when it saw top < b after it had published bottom = b. A thief that takes slot b must have read
 //   top == b and, after that, bottom > b. All four accesses are seq_cst, so they stand in one order: if the thief's load of bottom
-//   comes before pop's exchange, so does its load of top == b, and then pop, loading top later still, cannot have seen top < b. If
+//   comes before pop's read-modify-write, so does its load of top == b, and then pop, loading top later still, cannot have seen top < b. If
 //   it comes after, it reads bottom <= b and takes nothing. For the last element (top == b) pop competes by compare-exchange like a
 //   thief. steal_half moves top from t to t+k. The slots t..t+k-1 were published (it saw bottom >= t+k) and can be reused only once
 //   top has passed them, so the copies it made before its compare-exchange succeeded are theirs.
@@ -55,10 +55,9 @@ public:
 
     // Owner. Throws std::bad_alloc where it was not reserved, with nothing changed.
     void push(Value value) {
-        reserve(1);
-        std::int64_t const b = bottom_.load(std::memory_order_relaxed);
-        slot(b).store(value, std::memory_order_relaxed);
-        publish(b + 1);
+        if (try_push(value)) [[likely]] return;
+        make_room(1);
+        static_cast<void>(try_push(value));
     }
 
     // Owner. False, with nothing changed, where that needs memory.

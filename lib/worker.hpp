@@ -18,7 +18,7 @@ class scheduler;
 struct join;
 struct promise_base;
 
-// What the loop asks of the layer of tasks, which stands above it (lib/task_core.cpp).
+// What the loop asks of the layer of tasks, which stands above it (lib/task_core.cpp, lib/join.cpp).
 [[nodiscard]] promise_base* owner_of(job suspended) noexcept;
 void remember_owner(job suspended, promise_base* owner) noexcept;
 void release_ended(promise_base& task, unsigned worker) noexcept;

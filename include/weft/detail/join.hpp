@@ -32,7 +32,7 @@ struct join {
     void begin(promise_base& awaiting, std::uint32_t count) noexcept {
         parent = &awaiting;
         children = count;
-        std::construct_at(&pending, count + 1);
+        std::construct_at(&pending, count + 1);  // the push that lets thieves see the children publishes it
     }
     // Once all have ended. relaxed: the end of every child happens before this (the acquire in lib/join.cpp).
     [[nodiscard]] bool failed() const noexcept { return first_failed.load(std::memory_order_relaxed) != nullptr; }
