@@ -16,11 +16,11 @@ void free_cached_frame(void* frame, std::size_t size_class) noexcept {
 }
 
 void* allocate_large_frame(std::size_t size) {
-    return frame_cache::allocate_uncached(size);
+    return allocate_uncached(size);
 }
 
 void free_large_frame(void* frame) noexcept {
-    frame_cache::free_uncached(frame);
+    free_uncached(frame);
 }
 
 }  // namespace weft::detail

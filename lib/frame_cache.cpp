@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: MIT
 #include "frame_cache.hpp"
 
-#include <cstdlib>
-
-#include <oneapi/tbb/scalable_allocator.h>
+#include <utility>
 
 namespace weft::detail {
+
+constinit spare_frame frame_cache::no_room{nullptr, {0}};
+
+constinit std::array<spare_frame, frame_classes> frame_cache::bottoms = [] {
+    std::array<spare_frame, frame_classes> made{};
+    for (std::size_t size_class = 1; size_class < frame_classes; ++size_class)
+        made[size_class] = {nullptr, {magazine_capacity(size_class)}};
+    return made;
+}();
 
 namespace {
 
 // Never destroyed: threads free frames until the process ends.
 constinit union immortal {
     frame_cache cache;
-    constexpr immortal() noexcept : cache(0) {}
+    constexpr immortal() noexcept : cache(nullptr) {}
     ~immortal() {}
 } keeps_nothing;
 
@@ -21,32 +28,34 @@ constinit union immortal {
 constinit thread_local frame_cache* this_frame_cache = &keeps_nothing.cache;
 
 frame_cache::~frame_cache() {
-    for (list& frames : lists_)
-        for (block* newest = frames.newest; block* const next = newest->next; newest = next) free_uncached(newest);
-}
-
-void frame_cache::free_into_full(list& frames, void* frame) noexcept {
-    std::size_t const limit = frames.bottom.room;
-    if (limit == 0) return free_uncached(frame);
-    for (std::size_t given_back = 0; given_back <= limit / 2 && frames.newest != &frames.bottom; ++given_back) {
-        block* const newest = frames.newest;
-        frames.newest = newest->next;
-        free_uncached(newest);
+    if (!depot_) return;
+    for (std::size_t size_class = 1; size_class < frame_classes; ++size_class) {
+        list const& frames = lists_[size_class];
+        free_magazine(frames.newest);
+        if (frames.spare) free_magazine(frames.spare);
     }
-    frames.newest = new (frame) block{frames.newest, frames.newest->room - 1};
 }
 
-void* frame_cache::allocate_uncached(std::size_t size) {
-    void* const frame = config::asan || config::tsan ? std::malloc(size) : scalable_malloc(size);
-    if (!frame) throw std::bad_alloc();
-    return frame;
+void* frame_cache::allocate_from_empty(std::size_t size_class) {
+    if (depot_) {
+        list& frames = lists_[size_class];
+        spare_frame* more = std::exchange(frames.spare, nullptr);
+        if (!more) more = depot_->take(size_class);
+        if (more) {
+            frames.newest = more->next;
+            return more;
+        }
+    }
+    return allocate_uncached(size_class * frame_granularity);
 }
 
-void frame_cache::free_uncached(void* frame) noexcept {
-    if constexpr (config::asan || config::tsan)
-        std::free(frame);
-    else
-        scalable_free(frame);
+void frame_cache::free_into_full(void* frame, std::size_t size_class) noexcept {
+    if (!depot_) return free_uncached(frame);
+    list& frames = lists_[size_class];
+    if (frames.spare && !depot_->put(size_class, frames.spare)) free_magazine(frames.spare);
+    frames.spare = frames.newest;
+    spare_frame& bottom = bottoms[size_class];
+    frames.newest = new (frame) spare_frame{&bottom, {bottom.room - 1}};
 }
 
 }  // namespace weft::detail

@@ -9,22 +9,23 @@
 #include <weft/detail/config.hpp>
 #include <weft/detail/frame.hpp>
 
+#include "frame_depot.hpp"
+
 namespace weft::detail {
 
-// A free list per size class, over oneTBB's scalable allocator: allocating is one pop, freeing one push, and only the owning worker
-// touches the lists. A frame may be freed on another worker than it came from; it then joins that worker's list, or goes back to
-// the allocator when the list is full, so a producer and a consumer on two workers do not make one list grow without limit.
+// Two stacks per size class, over the runtime's depot and oneTBB's scalable allocator: allocating is one pop, freeing one push, and
+// only the owning worker touches them. A frame may be freed on another worker than it came from; it then joins that worker's stack.
+// A full stack becomes the spare one, and the spare one goes to the depot, so a producer and a consumer on two workers make no stack
+// grow without limit, and the frames find their way back. Two stacks, so that allocating and freeing at the edge of one do not go to
+// the depot each time.
 //
 // Under AddressSanitizer and ThreadSanitizer nothing is cached: they must see every frame come and go.
 class frame_cache {
 public:
-    // A list holds at most this much; enough for a gather of a thousand children to find their frames again.
-    static constexpr std::size_t bytes_per_class = config::asan || config::tsan ? 0 : 128 * 1024;
-
-    // With 0 bytes it keeps nothing, and is never written to.
-    constexpr explicit frame_cache(std::size_t bytes_of_a_list = bytes_per_class) noexcept {
+    // Without a depot it keeps nothing, and is never written to.
+    constexpr explicit frame_cache(frame_depot* depot) noexcept : depot_(config::asan || config::tsan ? nullptr : depot) {
         for (std::size_t which = 1; which < frame_classes; ++which)  // class 0 would be of empty frames
-            lists_[which].bottom.room = bytes_of_a_list / (frame_granularity * which);
+            lists_[which].newest = depot_ ? &bottoms[which] : &no_room;
     }
     frame_cache(frame_cache const&) = delete;
     frame_cache& operator=(frame_cache const&) = delete;
@@ -33,41 +34,37 @@ public:
     // Throws std::bad_alloc. Everything but the pop and the push is a call at the end, so that these need no stack frame.
     [[nodiscard]] WEFT_ALWAYS_INLINE void* allocate(std::size_t size_class) {
         list& frames = lists_[size_class];
-        block* const newest = frames.newest;
-        block* const next = newest->next;
-        if (!next) [[unlikely]] return allocate_uncached(size_class * frame_granularity);
+        spare_frame* const newest = frames.newest;
+        spare_frame* const next = newest->next;
+        if (!next) [[unlikely]] return allocate_from_empty(size_class);
         frames.newest = next;
         return newest;
     }
 
     WEFT_ALWAYS_INLINE void free(void* frame, std::size_t size_class) noexcept {
         list& frames = lists_[size_class];
-        block* const newest = frames.newest;
+        spare_frame* const newest = frames.newest;
         std::size_t const room = newest->room;
-        if (room == 0) [[unlikely]] return free_into_full(frames, frame);
-        frames.newest = new (frame) block{newest, room - 1};
+        if (room == 0) [[unlikely]] return free_into_full(frame, size_class);
+        frames.newest = new (frame) spare_frame{newest, {room - 1}};
     }
 
-    // Straight from and to the allocator. Sizes are multiples of the granularity where the other side may be a list.
-    [[nodiscard]] WEFT_NOINLINE static void* allocate_uncached(std::size_t size);
-    WEFT_NOINLINE static void free_uncached(void* frame) noexcept;
-
 private:
-    // Stands in a free frame. Each knows how many its list still takes on top of it, so that taking it away counts nothing.
-    struct block {
-        block* next;
-        std::size_t room;
-    };
-    // The bottom is no frame: below it there is nothing, and on it there is room for a full list.
+    // Each frame knows how many its stack still takes on top of it, so that taking it away counts nothing. At the bottom of all
+    // stacks of a class is the same thing that is no frame: below it there is nothing, and on it there is room for a full stack. It
+    // is only ever read, so a stack can pass from one cache to another.
     struct list {
-        block* newest = &bottom;
-        block bottom{nullptr, 0};
+        spare_frame* newest = nullptr;
+        spare_frame* spare = nullptr;  // a full stack, or null
     };
+    static std::array<spare_frame, frame_classes> bottoms;
+    static spare_frame no_room;
 
-    // Gives half of a full list back first.
-    WEFT_NOINLINE static void free_into_full(list& frames, void* frame) noexcept;
+    WEFT_NOINLINE void* allocate_from_empty(std::size_t size_class);
+    WEFT_NOINLINE void free_into_full(void* frame, std::size_t size_class) noexcept;
 
     std::array<list, frame_classes> lists_;
+    frame_depot* depot_;
 };
 
 // The cache of the worker that the calling thread is, or one for all other threads that keeps nothing. Read only where this_worker

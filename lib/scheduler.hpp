@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "asymmetric_fence.hpp"
+#include "frame_depot.hpp"
 #include "idle.hpp"
 #include "injector.hpp"
 #include "job.hpp"
@@ -51,6 +52,7 @@ public:
     // Queue lengths and who sleeps, for a watchdog. Approximate while workers run.
     void dump(std::ostream& out) const;
 
+    frame_depot frames;
     std::vector<std::unique_ptr<worker>> workers;
     injector entrance;
     idle idle_workers;

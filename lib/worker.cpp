@@ -13,7 +13,7 @@ namespace weft::detail {
 
 constinit thread_local worker* this_worker = nullptr;
 
-worker::worker(scheduler& pool, unsigned index) : pool_(pool), index_(index), random_(index * 0x9e37'79b9u + 1) {}
+worker::worker(scheduler& pool, unsigned index) : frames(&pool.frames), pool_(pool), index_(index), random_(index * 0x9e37'79b9u + 1) {}
 
 void worker::loop() noexcept {
     this_worker = this;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The frame cache: sizes are kept apart, freed frames come again, and no list grows without limit.
+// The frame cache and the depot behind it: sizes are kept apart, freed frames come again, and neither grows without limit.
 #include "support/catch.hpp"
 #include "support/seed.hpp"
 #include "support/watchdog.hpp"
@@ -23,6 +23,7 @@
 
 using namespace std::chrono_literals;
 using weft::detail::frame_cache;
+using weft::detail::frame_depot;
 
 namespace {
 
@@ -34,7 +35,7 @@ constexpr bool caching = !config::asan && !config::tsan;
 // As a coroutine's operator new and delete, with a cache of the test's own instead of the worker's.
 void* allocate(frame_cache& cache, std::size_t size) {
     const std::size_t size_class = weft::detail::frame_class_of(size);
-    return size_class < weft::detail::frame_classes ? cache.allocate(size_class) : frame_cache::allocate_uncached(size);
+    return size_class < weft::detail::frame_classes ? cache.allocate(size_class) : weft::detail::allocate_uncached(size);
 }
 
 void give_back(frame_cache& cache, void* frame, std::size_t size) {
@@ -42,7 +43,7 @@ void give_back(frame_cache& cache, void* frame, std::size_t size) {
     if (size_class < weft::detail::frame_classes)
         cache.free(frame, size_class);
     else
-        frame_cache::free_uncached(frame);
+        weft::detail::free_uncached(frame);
 }
 
 // As on a thread that is no worker: rounded up to the class, so that a cache may take it.
@@ -67,7 +68,8 @@ bool whole(frame const& one) {
 }  // namespace
 
 TEST_CASE("frames of every size are apart, aligned, and writable to their last byte", "[frame_cache]") {
-    frame_cache cache;
+    frame_depot depot;
+    frame_cache cache(&depot);
     for (int round = 0; round < 3; ++round) {
         std::vector<frame> frames;
         for (std::size_t size = 1; size <= 2500; size += 1 + size / 40)
@@ -86,8 +88,9 @@ TEST_CASE("frames of every size are apart, aligned, and writable to their last b
 
 TEST_CASE("a freed frame is the next of its class", "[frame_cache]") {
     if (!caching) return;
-    frame_cache cache;
-    for (const std::size_t size : {1u, 32u, 33u, 64u, 500u, 1000u, 1024u}) {
+    frame_depot depot;
+    frame_cache cache(&depot);
+    for (const std::size_t size : {1u, 16u, 17u, 32u, 500u, 1000u, 1024u}) {
         CAPTURE(size);
         void* const first = allocate(cache, size);
         void* const second = allocate(cache, size);
@@ -104,13 +107,14 @@ TEST_CASE("a freed frame is the next of its class", "[frame_cache]") {
 TEST_CASE("sizes of one class share frames, other classes never do", "[frame_cache]") {
     if (!caching) return;
     for (std::size_t size = 1; size <= 1024; ++size) {
-        frame_cache cache;
+        frame_depot depot;
+        frame_cache cache(&depot);
         void* const freed = allocate(cache, size);
         give_back(cache, freed, size);
-        // The classes are steps of 32 bytes.
-        const std::size_t same = (size + 31) / 32 * 32;
+        // The classes are steps of 16 bytes.
+        const std::size_t same = (size + 15) / 16 * 16;
         CAPTURE(size);
-        for (const std::size_t other : {same - 32, same + 1}) {
+        for (const std::size_t other : {same - 16, same + 1}) {
             if (other == 0) continue;
             void* const different = allocate(cache, other);
             REQUIRE(different != freed);
@@ -123,7 +127,8 @@ TEST_CASE("sizes of one class share frames, other classes never do", "[frame_cac
 }
 
 TEST_CASE("big frames go straight to the allocator, and back", "[frame_cache]") {
-    frame_cache cache;
+    frame_depot depot;
+    frame_cache cache(&depot);
     for (const std::size_t size : {1025u, 1057u, 4096u, 1'000'000u}) {
         CAPTURE(size);
         std::vector<frame> frames;
@@ -134,10 +139,11 @@ TEST_CASE("big frames go straight to the allocator, and back", "[frame_cache]") 
 }
 
 TEST_CASE("what one side cached the other may free, and the other way round", "[frame_cache]") {
-    frame_cache cache;
+    frame_depot depot;
+    frame_cache cache(&depot);
     for (std::size_t size = 1; size <= 1200; size += 7) {
         const frame cached = take(cache, size);
-        frame_cache::free_uncached(cached.at);
+        weft::detail::free_uncached(cached.at);
         void* const uncached = allocate_elsewhere(size);
         std::memset(uncached, 1, size);
         give_back(cache, uncached, size);
@@ -150,24 +156,77 @@ TEST_CASE("what one side cached the other may free, and the other way round", "[
 
 TEST_CASE("a frame that nobody can have is a std::bad_alloc", "[frame_cache]") {
     if (!caching) return;  // AddressSanitizer ends the program instead
-    frame_cache cache;
+    frame_depot depot;
+    frame_cache cache(&depot);
     CHECK_THROWS_AS(allocate(cache, std::size_t{1} << 62), std::bad_alloc);
 }
 
-TEST_CASE("a list gives back what is more than its share", "[frame_cache]") {
+TEST_CASE("what one cache has too much of, another one gets", "[frame_cache]") {
+    if (!caching) return;
+    constexpr std::size_t size = 1024;
+    constexpr std::size_t magazine = weft::detail::magazine_bytes / size;
+    frame_depot depot;
+    frame_cache consumer(&depot);
+    std::set<void*> freed;
+    for (std::size_t count = 0; count < 3 * magazine; ++count) {
+        void* const from_elsewhere = allocate_elsewhere(size);
+        give_back(consumer, from_elsewhere, size);
+        freed.insert(from_elsewhere);
+    }
+    REQUIRE(freed.size() == 3 * magazine);  // none was given to the allocator, which would have handed it out again
+    // Two magazines stay with the consumer, whole or begun; the oldest is in the depot, and comes out of it as one.
+    frame_cache producer(&depot);
+    std::set<void*> taken;
+    for (std::size_t count = 0; count < magazine; ++count) taken.insert(allocate(producer, size));
+    CHECK(taken.size() == magazine);
+    CHECK(std::ranges::includes(freed, taken));
+    for (void* const each : taken) give_back(producer, each, size);
+    // The other two are still the consumer's.
+    std::set<void*> kept;
+    for (std::size_t count = 0; count < 2 * magazine; ++count) kept.insert(allocate(consumer, size));
+    CHECK(kept.size() == 2 * magazine);
+    CHECK(std::ranges::includes(freed, kept));
+    for (void* const each : kept) give_back(consumer, each, size);
+}
+
+TEST_CASE("allocating and freeing at the edge of a magazine goes to the depot once", "[frame_cache]") {
+    if (!caching) return;
+    constexpr std::size_t size = 512;
+    constexpr std::size_t magazine = weft::detail::magazine_bytes / size;
+    frame_depot depot(0);  // so that every visit to it would reach the allocator
+    frame_cache cache(&depot);
+    std::vector<void*> frames;
+    for (std::size_t count = 0; count < magazine + 1; ++count) frames.push_back(allocate_elsewhere(size));
+    for (void* const each : frames) give_back(cache, each, size);
+    const std::set<void*> ours(frames.begin(), frames.end());
+    bool only_ours = true;
+    for (int round = 0; round < 100; ++round) {
+        // Down over the edge, and up again.
+        void* const first = allocate(cache, size);
+        void* const second = allocate(cache, size);
+        only_ours = only_ours && ours.contains(first) && ours.contains(second);
+        give_back(cache, second, size);
+        give_back(cache, first, size);
+    }
+    CHECK(only_ours);
+}
+
+TEST_CASE("a depot keeps no more than its limit", "[frame_cache]") {
     if (!caching) return;
     // Everything is freed on one cache that has never allocated: the consumer's side of a producer and a consumer on two workers.
-    frame_cache consumer;
-    std::set<void*> given;
     constexpr std::size_t size = 1024;
-    constexpr std::size_t count = 10'000;
-    for (std::size_t freed = 0; freed < count; ++freed) {
+    constexpr std::size_t limit = 1024 * 1024;
+    frame_depot depot(limit);
+    frame_cache consumer(&depot);
+    std::set<void*> given;
+    for (std::size_t freed = 0; freed < 10'000; ++freed) {
         void* const from_elsewhere = allocate_elsewhere(size);
         given.insert(from_elsewhere);
         give_back(consumer, from_elsewhere, size);
     }
-    // The allocator gave the same blocks again and again, so far fewer than `count` exist at once: at most one full list.
-    CHECK(given.size() * size < 2 * 1024 * 1024);
+    // What is kept is the limit and two magazines; beyond that the allocator gave the same blocks again and again.
+    CHECK(given.size() * size >= limit);
+    CHECK(given.size() * size < 2 * limit);
 }
 
 TEST_CASE("a producer and a consumer on two threads make no list grow without limit", "[frame_cache]") {
@@ -181,8 +240,9 @@ TEST_CASE("a producer and a consumer on two threads make no list grow without li
     bool over = false;
     std::set<void*> seen;
 
+    frame_depot depot;
     std::thread consumer([&] {
-        frame_cache cache;
+        frame_cache cache(&depot);
         for (;;) {
             std::vector<void*> received;
             {
@@ -196,7 +256,7 @@ TEST_CASE("a producer and a consumer on two threads make no list grow without li
         }
     });
     {
-        frame_cache cache;
+        frame_cache cache(&depot);
         for (int batch = 0; batch < batches; ++batch) {
             std::vector<void*> made;
             for (int count = 0; count < batch_size; ++count) {
@@ -217,14 +277,15 @@ TEST_CASE("a producer and a consumer on two threads make no list grow without li
     }
     changed.notify_all();
     consumer.join();
-    // 250 MB passed through; what existed at once is a few batches and one full list.
+    // 250 MB passed through; what existed at once is a few batches and what is on its way back.
     if (caching) CHECK(seen.size() * size < 32u * 1024 * 1024);
 }
 
 TEST_CASE("any sequence of allocating and freeing keeps frames apart", "[frame_cache]") {
     std::mt19937_64 engine(weft::test::seed());
-    frame_cache first;
-    frame_cache second;
+    frame_depot depot;
+    frame_cache first(&depot);
+    frame_cache second(&depot);
     std::vector<frame> alive;
     bool apart = true;
     for (int step = 0; step < 100'000; ++step) {

@@ -10,8 +10,8 @@ namespace weft::detail {
 
 // Frames are cached by size class. The compiler knows a frame's size, so the class is computed where the frame is made, for
 // nothing.
-inline constexpr std::size_t frame_granularity = 32;
-inline constexpr std::size_t frame_classes = 33;  // up to 1024 bytes; larger frames are not cached
+inline constexpr std::size_t frame_granularity = 16;
+inline constexpr std::size_t frame_classes = 65;  // up to 1024 bytes; larger frames are not cached
 constexpr std::size_t frame_class_of(std::size_t size) noexcept {
     return (size + frame_granularity - 1) / frame_granularity;
 }
