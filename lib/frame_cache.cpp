@@ -45,6 +45,10 @@ void* frame_cache::allocate_from_empty(std::size_t size_class) {
             frames.newest = more->next;
             return more;
         }
+        if (++uncached_[size_class] == magazine_capacity(size_class)) {
+            uncached_[size_class] = 0;
+            depot_->allow_one_more(size_class);
+        }
     }
     return allocate_uncached(size_class * frame_granularity);
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 
 #include <weft/detail/config.hpp>
@@ -64,6 +65,7 @@ private:
     WEFT_NOINLINE void free_into_full(void* frame, std::size_t size_class) noexcept;
 
     std::array<list, frame_classes> lists_;
+    std::array<std::uint16_t, frame_classes> uncached_{};  // how many came from the allocator, up to a magazine's worth
     frame_depot* depot_;
 };
 

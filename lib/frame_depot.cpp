@@ -33,12 +33,11 @@ frame_depot::~frame_depot() {
 }
 
 bool frame_depot::put(std::size_t size_class, spare_frame* magazine) noexcept {
-    if (magazines_.fetch_add(1, std::memory_order_relaxed) >= most_magazines_) {
-        magazines_.fetch_sub(1, std::memory_order_relaxed);
-        return false;
-    }
     shelf& own = shelves_[size_class];
     std::lock_guard const lock(own.mutex);
+    if (own.kept >= own.allowed || magazines_.load(std::memory_order_relaxed) >= most_magazines_) return false;
+    ++own.kept;
+    magazines_.fetch_add(1, std::memory_order_relaxed);
     magazine->next_magazine = own.newest.load(std::memory_order_relaxed);
     own.newest.store(magazine, std::memory_order_relaxed);
     return true;
@@ -51,8 +50,15 @@ spare_frame* frame_depot::take(std::size_t size_class) noexcept {
     spare_frame* const magazine = own.newest.load(std::memory_order_relaxed);
     if (!magazine) return nullptr;
     own.newest.store(magazine->next_magazine, std::memory_order_relaxed);
+    --own.kept;
     magazines_.fetch_sub(1, std::memory_order_relaxed);
     return magazine;
+}
+
+void frame_depot::allow_one_more(std::size_t size_class) noexcept {
+    shelf& own = shelves_[size_class];
+    std::lock_guard const lock(own.mutex);
+    ++own.allowed;
 }
 
 }  // namespace weft::detail

@@ -38,9 +38,10 @@ constexpr std::size_t magazine_capacity(std::size_t size_class) noexcept {
 // To the allocator, frame by frame.
 void free_magazine(spare_frame* magazine) noexcept;
 
-// Belongs to a runtime, and keeps so many bytes at most until that ends. What went back to the allocator instead would go on to the
-// system, page by page, and come again by page faults: a gather of 100 000 trivial children took 111 ns each that way, 37 with the
-// depot.
+// Belongs to a runtime, and keeps so many bytes at most until that ends; of a class no more than workers have had from the
+// allocator, so that it does not fill up with what other threads allocate and workers free (runtime::submit). What went back to the
+// allocator instead would go on to the system, page by page, and come again by page faults: a gather of 100 000 trivial children
+// took 111 ns each that way, 37 with the depot.
 class frame_depot {
 public:
     explicit frame_depot(std::size_t limit = 64 * 1024 * 1024) noexcept : most_magazines_(limit / magazine_bytes) {}
@@ -52,12 +53,16 @@ public:
     [[nodiscard]] bool put(std::size_t size_class, spare_frame* magazine) noexcept;
     // Null: there is none.
     [[nodiscard]] spare_frame* take(std::size_t size_class) noexcept;
+    // A worker has had a magazine's worth of frames from the allocator.
+    void allow_one_more(std::size_t size_class) noexcept;
 
 private:
+    // Changed with the mutex held, which makes the frames visible.
     struct alignas(config::destructive_interference) shelf {
         tbb::spin_mutex mutex;
-        // Changed with the mutex held, which makes the frames visible. relaxed: a look without it only spares the mutex.
-        std::atomic<spare_frame*> newest{nullptr};
+        std::atomic<spare_frame*> newest{nullptr};  // relaxed: a look without the mutex only spares it
+        std::size_t kept = 0;
+        std::size_t allowed = 0;
     };
 
     std::array<shelf, frame_classes> shelves_;  // that of class 0 stays empty

@@ -166,6 +166,7 @@ TEST_CASE("what one cache has too much of, another one gets", "[frame_cache]") {
     constexpr std::size_t size = 1024;
     constexpr std::size_t magazine = weft::detail::magazine_bytes / size;
     frame_depot depot;
+    depot.allow_one_more(weft::detail::frame_class_of(size));
     frame_cache consumer(&depot);
     std::set<void*> freed;
     for (std::size_t count = 0; count < 3 * magazine; ++count) {
@@ -217,6 +218,7 @@ TEST_CASE("a depot keeps no more than its limit", "[frame_cache]") {
     constexpr std::size_t size = 1024;
     constexpr std::size_t limit = 1024 * 1024;
     frame_depot depot(limit);
+    for (int count = 0; count < 1000; ++count) depot.allow_one_more(weft::detail::frame_class_of(size));
     frame_cache consumer(&depot);
     std::set<void*> given;
     for (std::size_t freed = 0; freed < 10'000; ++freed) {
@@ -227,6 +229,35 @@ TEST_CASE("a depot keeps no more than its limit", "[frame_cache]") {
     // What is kept is the limit and two magazines; beyond that the allocator gave the same blocks again and again.
     CHECK(given.size() * size >= limit);
     CHECK(given.size() * size < 2 * limit);
+}
+
+TEST_CASE("frames from other threads do not fill the depot, those of workers come back", "[frame_cache]") {
+    if (!caching) return;
+    constexpr std::size_t size = 1024;
+    frame_depot depot;
+    frame_cache worker(&depot);
+    // As when tasks are submitted from outside: allocated there, freed here.
+    std::set<void*> given;
+    for (int count = 0; count < 10'000; ++count) {
+        void* const from_elsewhere = allocate_elsewhere(size);
+        given.insert(from_elsewhere);
+        give_back(worker, from_elsewhere, size);
+    }
+    CHECK(given.size() <= 4 * weft::detail::magazine_bytes / size);
+
+    // As in a wide gather: many at once, again and again.
+    std::set<void*> first_time;
+    bool again = true;
+    for (int round = 0; round < 3; ++round) {
+        std::vector<void*> frames;
+        for (int count = 0; count < 10'000; ++count) frames.push_back(allocate(worker, size));
+        if (round == 0)
+            first_time.insert(frames.begin(), frames.end());
+        else
+            again = again && std::ranges::all_of(frames, [&](void* each) { return first_time.contains(each) || given.contains(each); });
+        for (void* const each : frames) give_back(worker, each, size);
+    }
+    CHECK(again);
 }
 
 TEST_CASE("a producer and a consumer on two threads make no list grow without limit", "[frame_cache]") {
