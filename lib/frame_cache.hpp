@@ -14,11 +14,11 @@
 
 namespace weft::detail {
 
-// Two stacks per size class, over the runtime's depot and oneTBB's scalable allocator: allocating is one pop, freeing one push, and
-// only the owning worker touches them. A frame may be freed on another worker than it came from; it then joins that worker's stack.
-// A full stack becomes the spare one, and the spare one goes to the depot, so a producer and a consumer on two workers make no stack
-// grow without limit, and the frames find their way back. Two stacks, so that allocating and freeing at the edge of one do not go to
-// the depot each time.
+// Two stacks per size class, over the runtime's depot and oneTBB's scalable allocator: allocating is one pop, freeing one push,
+// and only the owning worker touches them. A frame may be freed on another worker than it came from; it then joins that worker's
+// stack. A full stack becomes the spare one, and the spare one goes to the depot, so a producer and a consumer on two workers make
+// no stack grow without limit, and the frames find their way back. Two stacks, so that allocating and freeing at the edge of one do
+// not go to the depot each time.
 //
 // Under AddressSanitizer and ThreadSanitizer nothing is cached: they must see every frame come and go.
 class frame_cache {

@@ -21,7 +21,7 @@ namespace weft::detail {
 class parker {
 public:
     // True: took the token. False: the deadline passed.
-    bool park(std::int64_t deadline = platform::no_deadline) noexcept {
+    bool park(std::int64_t deadline = forever) noexcept {
         // acquire, here and below: pairs with unpark's exchange; makes visible what the waker did before; if weaker, a woken worker
         // may miss the very change it was woken for.
         std::uint32_t seen = token;
@@ -35,7 +35,7 @@ public:
         for (;;) {
             platform::wait_on_word(state_, asleep, deadline);
             if (state_.load(std::memory_order_relaxed) == token) break;
-            if (deadline != platform::no_deadline && steady_now() >= deadline) break;
+            if (deadline != forever && steady_now() >= deadline) break;
         }
         return state_.exchange(empty, std::memory_order_acquire) == token;
     }

@@ -5,15 +5,14 @@
 
 #include <atomic>
 #include <cstdint>
-#include <limits>
 #include <string>
+
+#include <weft/detail/timer_entry.hpp>
 
 namespace weft::detail::platform {
 
-// Moments of std::chrono::steady_clock, in nanoseconds since its epoch.
-inline constexpr std::int64_t no_deadline = std::numeric_limits<std::int64_t>::max();
-
-// Blocks while `word` holds `expected`, at most until `deadline`. May return for no reason.
+// Blocks while `word` holds `expected`, at most until `deadline` (nanoseconds since the steady clock's epoch, or `forever`). May
+// return for no reason.
 void wait_on_word(std::atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t deadline) noexcept;
 // Ends one wait_on_word on this word.
 void wake_word(std::atomic<std::uint32_t>& word) noexcept;

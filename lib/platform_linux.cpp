@@ -24,7 +24,7 @@ void wait_on_word(std::atomic<std::uint32_t>& word, std::uint32_t expected, std:
     // FUTEX_WAIT_BITSET, because its timeout is a moment (CLOCK_MONOTONIC, which is what steady_clock reads) and not a duration.
     std::timespec moment{};
     std::timespec const* timeout = nullptr;
-    if (deadline != no_deadline) {
+    if (deadline != forever) {
         std::int64_t const at = std::max<std::int64_t>(deadline, 0);
         moment.tv_sec = static_cast<std::time_t>(at / 1'000'000'000);
         moment.tv_nsec = static_cast<long>(at % 1'000'000'000);

@@ -31,7 +31,7 @@ void wait_on_word(std::atomic<std::uint32_t>& word, std::uint32_t expected, std:
     meeting_place& place = place_of(word);
     std::unique_lock lock(place.mutex);
     auto const changed = [&] { return word.load() != expected; };
-    if (deadline == no_deadline)
+    if (deadline == forever)
         place.changed.wait(lock, changed);
     else
         place.changed.wait_until(lock, std::chrono::steady_clock::time_point(std::chrono::nanoseconds(deadline)), changed);

@@ -21,6 +21,7 @@ namespace {
 
 // ---- fork(): how many of them lie between the program's start and this process.
 
+// relaxed: written only in the child of a fork, while that has one thread.
 std::atomic<unsigned> process_generation{0};
 
 unsigned current_generation() {

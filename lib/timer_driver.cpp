@@ -27,12 +27,12 @@ bool timer_driver::disarm(timer_entry& entry) noexcept {
     std::lock_guard const lock(its.mutex);
     if (entry.slot == timer_entry::in_no_wheel) return false;
     its.wheel.erase(entry);
-    if (its.wheel.empty()) its.earliest.store(never, std::memory_order_relaxed);
+    if (its.wheel.empty()) its.earliest.store(forever, std::memory_order_relaxed);
     return true;
 }
 
 std::int64_t timer_driver::next_expiry() const noexcept {
-    std::int64_t earliest = never;
+    std::int64_t earliest = forever;
     for (stripe const& each : stripes_) earliest = std::min(earliest, each.earliest.load(std::memory_order_seq_cst));
     return earliest;
 }
@@ -47,7 +47,7 @@ timer_list timer_driver::take_due(stripe& from, std::int64_t now) noexcept {
 std::int64_t timer_driver::keep_time(unsigned worker) noexcept {
     std::lock_guard const lock(keeping_);
     std::int64_t const expiry = next_expiry();
-    if (expiry >= kept_until_.load(std::memory_order_relaxed)) return never;
+    if (expiry >= kept_until_.load(std::memory_order_relaxed)) return forever;
     timekeeper_.store(worker, std::memory_order_relaxed);
     kept_until_.store(expiry, std::memory_order_seq_cst);
     return expiry;
@@ -59,7 +59,7 @@ void timer_driver::stop_keeping_time(unsigned worker) noexcept {
     if (timekeeper_.load(std::memory_order_relaxed) != worker) return;
     timekeeper_.store(nobody, std::memory_order_relaxed);
     // seq_cst. Pairs with: see arm. The caller looks at `unkept` before it runs a job.
-    kept_until_.store(never, std::memory_order_seq_cst);
+    kept_until_.store(forever, std::memory_order_seq_cst);
 }
 
 std::size_t timer_driver::armed() const noexcept {

@@ -24,7 +24,6 @@ namespace weft::detail {
 // worker that is about to run a job to see to it that time is kept (`unkept`), while another one sleeps.
 class timer_driver {
 public:
-    static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
     static constexpr unsigned nobody = std::numeric_limits<unsigned>::max();
 
     timer_driver(unsigned stripes, std::int64_t now);
@@ -35,7 +34,7 @@ public:
     // True: taken out. False: it was not armed any more, and its waiter has been or is being scheduled.
     bool disarm(timer_entry& entry) noexcept;
 
-    // The earliest deadline of all; `never` when there is none. May be too early after a disarm; that costs one look.
+    // The earliest deadline of all; `forever` when there is none. May be too early after a disarm; that costs one look.
     [[nodiscard]] std::int64_t next_expiry() const noexcept;
 
     // Takes out everything that is due at `now` and gives its waiters to `schedule`, stripe by stripe. Returns how many.
@@ -54,7 +53,7 @@ public:
         return fired;
     }
 
-    // The caller is about to park: it becomes the timekeeper if nobody watches for the next expiry. Returns when to wake, `never`
+    // The caller is about to park: it becomes the timekeeper if nobody watches for the next expiry. Returns when to wake, `forever`
     // for who does not keep time. If it kept it, it calls stop_keeping_time when it is awake.
     [[nodiscard]] std::int64_t keep_time(unsigned worker) noexcept;
     void stop_keeping_time(unsigned worker) noexcept;
@@ -71,7 +70,7 @@ private:
         explicit stripe(std::int64_t now) : wheel(now) {}
 
         // The wheel's next expiry; written with the mutex held.
-        std::atomic<std::int64_t> earliest{never};
+        std::atomic<std::int64_t> earliest{forever};
         mutable tbb::spin_mutex mutex;
         timer_wheel wheel;
     };
@@ -81,7 +80,7 @@ private:
     std::deque<stripe> stripes_;  // neither copied nor moved
 
     // Written with the mutex held.
-    alignas(config::destructive_interference) std::atomic<std::int64_t> kept_until_{never};
+    alignas(config::destructive_interference) std::atomic<std::int64_t> kept_until_{forever};
     std::atomic<unsigned> timekeeper_{nobody};
     tbb::spin_mutex keeping_;
 };

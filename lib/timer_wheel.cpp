@@ -98,7 +98,7 @@ void timer_wheel::erase(timer_entry& entry) noexcept {
 // Of a slot only some of whose entries may be due: returns those, keeps the others in their order, and makes `earliest` exact. The
 // walk happens when `earliest` says that there may be one due, so a slot is not walked again before its next deadline has come.
 void timer_wheel::take_due(std::size_t slot, std::int64_t now, timer_list& due) noexcept {
-    std::int64_t earliest = std::numeric_limits<std::int64_t>::max();
+    std::int64_t earliest = forever;
     for (timer_entry* entry = slots_[slot].head; entry != nullptr;) {
         timer_entry* const next = entry->next;
         if (entry->deadline <= now) {
@@ -157,7 +157,7 @@ timer_list timer_wheel::advance(std::int64_t now) noexcept {
 }
 
 std::int64_t timer_wheel::next_expiry() const noexcept {
-    return empty() ? std::numeric_limits<std::int64_t>::max() : slots_[first_occupied()].earliest;
+    return empty() ? forever : slots_[first_occupied()].earliest;
 }
 
 }  // namespace weft::detail

@@ -152,7 +152,7 @@ void worker::armed_timer() noexcept {
 // ---- Time
 
 void worker::look_at_clock() noexcept {
-    if (pool_.timers.next_expiry() == timer_driver::never) {
+    if (pool_.timers.next_expiry() == forever) {
         clock_countdown_ = look_around_every;
         clock_interval_ = 1;
         timers_seen_ = false;
@@ -179,7 +179,7 @@ void worker::fire_timers(std::int64_t now) noexcept {
 // ---- Nothing to do
 
 job worker::search() noexcept {
-    if (pool_.timers.next_expiry() != timer_driver::never) fire_timers(steady_now());
+    if (pool_.timers.next_expiry() != forever) fire_timers(steady_now());
     if (!searching_) searching_ = pool_.idle_workers.begin_search();
     if (searching_) {
         for (int round = 0; round < search_rounds && !pool_.stopping(); ++round) {
@@ -249,7 +249,7 @@ void worker::sleep() noexcept {
     if (!work_in_sight && !pool_.stopping()) {
         std::int64_t const deadline = timers.keep_time(index_);
         token = park.park(deadline);
-        if (deadline != timer_driver::never) timers.stop_keeping_time(index_);
+        if (deadline != forever) timers.stop_keeping_time(index_);
     }
     if (!token && !others.rise(index_, work_in_sight)) {
         // Chosen in this very moment: the token is on its way.

@@ -26,7 +26,7 @@ namespace {
 
 namespace config = weft::detail::config;
 
-constexpr std::int64_t never = timer_driver::never;
+constexpr std::int64_t never = weft::detail::forever;
 
 // A driver never resumes a waiter: an entry's own address will do for one.
 void arm(timer_driver& driver, timer_entry& entry, std::int64_t deadline, unsigned stripe) {

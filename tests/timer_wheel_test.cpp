@@ -22,7 +22,7 @@ using weft::detail::timer_wheel;
 
 namespace {
 
-constexpr auto never = std::numeric_limits<std::int64_t>::max();
+constexpr auto never = weft::detail::forever;
 constexpr auto long_ago = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t tick = std::int64_t{1} << 14;
 

@@ -18,8 +18,6 @@ namespace weft {
 
 namespace detail {
 
-inline constexpr std::int64_t forever = std::numeric_limits<std::int64_t>::max();
-
 // Suspends `sleeper` for so many nanoseconds, or until a moment of the steady clock. Not after now: to the back of the ready tasks.
 WEFT_API WEFT_NOIPA void suspend_for(timer_entry& entry, promise_base& sleeper, std::int64_t nanoseconds) noexcept;
 WEFT_API WEFT_NOIPA void suspend_until(timer_entry& entry, promise_base& sleeper, std::int64_t deadline) noexcept;

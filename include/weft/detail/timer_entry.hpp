@@ -10,6 +10,9 @@
 
 namespace weft::detail {
 
+// As a duration or a moment, in nanoseconds: it does not end, or does not come.
+inline constexpr std::int64_t forever = std::numeric_limits<std::int64_t>::max();
+
 struct timer_entry {
     // The value of `slot` of an entry that no wheel holds.
     static constexpr std::uint16_t in_no_wheel = std::numeric_limits<std::uint16_t>::max();
@@ -20,7 +23,7 @@ struct timer_entry {
     timer_entry& operator=(const timer_entry&) = delete;
 
     // Set by whoever arms the timer, and left alone while a wheel holds the entry.
-    std::int64_t deadline = 0;       // nanoseconds since the steady clock's epoch; int64's maximum is "for ever"
+    std::int64_t deadline = 0;       // nanoseconds since the steady clock's epoch, or `forever`
     std::coroutine_handle<> waiter;  // whom to wake; the wheel never looks at it
     std::uint16_t stripe = 0;        // which of the timer driver's wheels holds the entry; only the driver reads and writes it
 
