@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Sourced by samples/run.sh, tests/run.sh and .ci/run. need_packages NAME... (Debian's names) installs what is missing on Debian and
-# Ubuntu; elsewhere it says what to install, and ends the script unless the tools are there already.
+# Sourced by samples/run.sh, tests/run.sh, benchmarks/run.sh and .ci/run. need_packages NAME... (Debian's names) installs what is
+# missing on Debian and Ubuntu; elsewhere it says what to install, and ends the script unless the tools are there already.
 
 # The same package elsewhere. Empty: comes with another one.
 package_name() { # dnf|pacman|zypper|apk|brew, Debian's name
@@ -25,6 +25,16 @@ package_name() { # dnf|pacman|zypper|apk|brew, Debian's name
         pacman:libbenchmark-dev) echo benchmark ;;
         apk:libbenchmark-dev) echo benchmark-dev ;;
         brew:libbenchmark-dev) echo google-benchmark ;;
+        dnf:libasio-dev | zypper:libasio-dev) echo asio-devel ;;
+        pacman:libasio-dev | brew:libasio-dev) echo asio ;;
+        apk:libasio-dev) echo asio-dev ;;
+        dnf:golang-go) echo golang ;;
+        pacman:golang-go | zypper:golang-go | apk:golang-go | brew:golang-go) echo go ;;
+        dnf:rustc | pacman:rustc | zypper:rustc | apk:rustc | brew:rustc) echo rust ;;
+        pacman:cargo | brew:cargo) ;;
+        pacman:python3 | brew:python3) echo python ;;
+        pacman:python3-*) echo "python-${2#python3-}" ;;
+        apk:python3-*) echo "py3-${2#python3-}" ;;
         apk:clang-19) echo clang19 ;;
         dnf:clang-19 | pacman:clang-19 | zypper:clang-19) echo clang ;;
         brew:clang-19) echo llvm ;;
@@ -40,7 +50,8 @@ have_package() {
     case $1 in
         g++) command -v "${CXX:-g++}" >/dev/null ;;
         clang-19) command -v clang++-19 >/dev/null ;;
-        cmake | pkg-config) command -v "$1" >/dev/null ;;
+        golang-go) command -v go >/dev/null ;;
+        cmake | pkg-config | python3 | rustc | cargo) command -v "$1" >/dev/null ;;
         ninja-build) command -v ninja >/dev/null ;;
         *) [[ $(dpkg-query -W -f '${Status}' "$1" 2>/dev/null) == "install ok installed" ]] ;;
     esac
@@ -73,7 +84,7 @@ need_packages() {
     for name in "$@"; do
         names+=($(package_name "$manager" "$name"))
         case $name in
-            g++ | clang-19 | cmake | pkg-config | ninja-build) have_package "$name" || tools_missing+=("$name") ;;
+            g++ | clang-19 | cmake | pkg-config | ninja-build | python3) have_package "$name" || tools_missing+=("$name") ;;
         esac
     done
     echo "== needed here, if not there yet: $install ${names[*]}"

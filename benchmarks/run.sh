@@ -1,75 +1,97 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds the benchmarks (preset release) and runs them: each fork-join workload by weft, by oneTBB and serially, repetitions
-# alternating at random, then what is measured of weft alone (micro). Prints one table of medians; build/release/benchmarks has it
-# as table.txt, and all that was measured as *.json. On Debian and Ubuntu it installs what is missing.
-# usage: benchmarks/run.sh [--quick] [fib|skynet|nqueens|matmul|micro ...]      all of them where none is named
+# Builds the benchmarks (preset release) and the peers and runs them, repetitions alternating at random. Prints one table of
+# medians; build/release/benchmarks has it as table.txt, all that was measured as results.json, and the plots: time.svg, memory.svg,
+# speedup.svg. On Debian and Ubuntu it installs what is missing. benchmarks/README.md says what is measured, and how.
+# usage: benchmarks/run.sh [OPTION...] [fib|skynet|nqueens|matmul|micro ...]      all of them where none is named
 #   --quick                    one short repetition: shows that everything works; the times mean little
+#   --peers asio,go            beside oneTBB only these of asio, go, tokio, asyncio, uvloop; else all that can be had
+#   --no-peers                 weft, oneTBB and serially, nothing else
 #   CXX=clang++-19             another compiler, in a build folder of its own (build/release-clang++-19)
 #   WEFT_BENCHMARK_THREADS     worker counts, for instance "1 2 16"; else 1, 2, 4, ... and all processors
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source .ci/packages.sh
 
-usage() { sed -n '3,9s/^# \?//p' benchmarks/run.sh; }
-timing=(--benchmark_repetitions=5 --benchmark_enable_random_interleaving=true)
-biggest_fib=36
+usage() { sed -n '6,11s/^# \?//p' benchmarks/run.sh; }
+wrong() { printf '%s\n\n' "$1" >&2; usage >&2; exit 2; }
+
+all_peers=(asio go tokio asyncio uvloop)
+peers=("${all_peers[@]}")
+options=()
 workloads=()
-for argument in "$@"; do
-    case $argument in
-        --quick) timing=(--benchmark_min_time=0.01) biggest_fib=30 ;;
-        fib | skynet | nqueens | matmul | micro) workloads+=("$argument") ;;
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        --quick) options+=(--quick) ;;
+        --no-peers) peers=() ;;
+        --peers)
+            [[ $# -gt 1 ]] || wrong "--peers needs names"
+            IFS=, read -ra peers <<<"$2"
+            [[ ${#peers[@]} -gt 0 ]] || wrong "--peers needs names"
+            for peer in "${peers[@]}"; do [[ " ${all_peers[*]} " == *" $peer "* ]] || wrong "There is no peer '$peer'"; done
+            shift
+            ;;
+        fib | skynet | nqueens | matmul | micro) workloads+=("$1") ;;
         -h | --help) usage; exit ;;
-        *) usage >&2; exit 2 ;;
+        *) wrong "Unknown: '$1'" ;;
     esac
+    shift
 done
 [[ ${#workloads[@]} -gt 0 ]] || workloads=(fib skynet nqueens matmul micro)
+[[ ${WEFT_BENCHMARK_THREADS-1} =~ ^\ *[1-9][0-9]*(\ +[1-9][0-9]*)*\ *$ ]] ||
+    wrong "WEFT_BENCHMARK_THREADS is '$WEFT_BENCHMARK_THREADS'"
 
-need_packages g++ cmake ninja-build libtbb-dev libbenchmark-dev
+# The system's own first: its Python has the modules, its cargo goes with the crates.
+system_first() { PATH=/usr/bin:$PATH "$@"; }
+
+peer_packages() {
+    case $1 in
+        asio) echo libasio-dev ;;
+        go) echo golang-go ;;
+        tokio) echo rustc cargo librust-tokio-dev ;;
+        asyncio) echo python3 ;;
+        uvloop) echo python3 python3-uvloop ;;
+        plots) echo python3-matplotlib ;;
+    esac
+}
+
+peer_there() {
+    case $1 in
+        asio) "${CXX:-g++}" -E -x c++ - <<<'#include <asio.hpp>' >/dev/null 2>&1 ;;
+        go) command -v go >/dev/null ;;
+        tokio) command -v cargo >/dev/null && compgen -G '/usr/share/cargo/registry/tokio-1.*' >/dev/null ;;
+        asyncio) command -v python3 >/dev/null ;;
+        uvloop) system_first python3 -c 'import uvloop' 2>/dev/null ;;
+        plots) system_first python3 -c 'import matplotlib' 2>/dev/null ;;
+    esac
+}
+
+need_packages g++ cmake ninja-build libtbb-dev libbenchmark-dev python3
+
+# Nobody must have all of these. First all at once, then, where a package is not to be had, each by itself.
+missing=()
+for peer in "${peers[@]}" plots; do peer_there "$peer" || missing+=("$peer"); done
+if [[ ${#missing[@]} -gt 0 ]]; then
+    packages=()
+    for peer in "${missing[@]}"; do read -ra names <<<"$(peer_packages "$peer")"; packages+=("${names[@]}"); done
+    (need_packages "${packages[@]}") || true
+fi
+found=()
+for peer in "${peers[@]}" plots; do
+    read -ra names <<<"$(peer_packages "$peer")"
+    if ! peer_there "$peer" && command -v apt-get >/dev/null; then (need_packages "${names[@]}") || true; fi
+    if ! peer_there "$peer"; then
+        echo "== skipping $peer, which is not installed. On Debian: apt-get install ${names[*]}"
+    elif [[ $peer != plots ]]; then
+        found+=("$peer")
+    fi
+done
+
 build=build/release${CXX:+-$(basename "$CXX")}
 echo "== configuring $build"
 cmake --preset release -B "$build" -DWEFT_BUILD_TESTS=OFF -DWEFT_BUILD_SAMPLES=OFF ${CXX:+"-DCMAKE_CXX_COMPILER=$CXX"}
 echo "== building"
 cmake --build "$build" -j "$(processors)" --target "${workloads[@]}"
 
-results=$build/benchmarks
-measured=()
-# measure WORKLOAD FILTER FILE [OPTION...]: in a process of its own; what it prints is shown only when it fails.
-measure() {
-    local workload=$1 filter=$2 file=$results/$3
-    shift 3
-    "$results/$workload" --benchmark_filter="$filter" --benchmark_out="$file" --benchmark_out_format=json "$@" \
-        >"$file.log" 2>&1 || { cat "$file.log" >&2; echo "$workload failed" >&2; exit 1; }
-    rm "$file.log"
-    measured+=("$file")
-}
-names() { "$results/$1" --benchmark_list_tests; }
-# peak_memory WORKLOAD PATTERN: once more each benchmark that matches, in a process of its own, so that nothing else's memory is
-# counted.
-peak_memory() {
-    local name
-    echo "== measuring $1: peak memory"
-    for name in $(names "$1" | grep "$2"); do
-        measure "$1" "^$name\$" "$1-rss-${name//[^a-z0-9]/-}.json"
-    done
-}
-
-for workload in "${workloads[@]}"; do
-    case $workload in
-        micro)
-            for family in $(names micro | cut -d / -f 1 | sort -u); do
-                echo "== measuring micro: $family"
-                measure micro "^$family/" "micro-$family.json" "${timing[@]}"
-            done
-            peak_memory micro '^spawn/'
-            ;;
-        *)
-            echo "== measuring $workload"
-            measure "$workload" . "$workload.json" "${timing[@]}"
-            [[ $workload != fib ]] || peak_memory fib "/n:$biggest_fib/threads:"
-            ;;
-    esac
-done
-
-echo
-awk -f benchmarks/table.awk "${measured[@]}" | tee "$results/table.txt"
+IFS=,
+PYTHONDONTWRITEBYTECODE=1 system_first python3 benchmarks/compare "$build" "${options[@]}" --peers "${found[*]}" "${workloads[@]}"

@@ -33,6 +33,7 @@ void on_weft(benchmark::State& state) {
         }
     }
     state.counters["cpu_ms"] = cpu * 1000 / static_cast<double>(state.iterations());
+    state.counters["peak_rss_bytes"] = harness::peak_rss_bytes();
 }
 
 BENCHMARK(on_weft)->Name("idle/weft")->Apply([](auto* entry) {

@@ -35,6 +35,7 @@ void on_weft(benchmark::State& state) {
         }
     }
     lateness.report(state);
+    state.counters["peak_rss_bytes"] = harness::peak_rss_bytes();
 }
 
 BENCHMARK(on_weft)->Name("sleep/weft")->Apply([](auto* entry) { harness::each_size_and_thread_count(entry, "ms", {1}); });

@@ -4,41 +4,26 @@
 //   late_ms              the last result after the last deadline
 //   cpu_s                processor time, of all threads
 //   rss_bytes_per_task   the process's peak less what it had before the first runtime: frames, handles, queues, everything
-#include "percentiles.hpp"
+#include "deadlines.hpp"
 
 #include "../harness.hpp"
 
 #include <weft/weft.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <random>
 
 namespace {
 
-using micro::clock;
+using clock = micro::deadlines::clock;
 
-struct observed {
-    std::atomic<std::int64_t> early{0};
-    std::atomic<clock::rep> last_deadline{0};
-};
-
-void raise_to(std::atomic<clock::rep>& maximum, clock::rep value) {
-    auto seen = maximum.load(std::memory_order_relaxed);
-    while (seen < value && !maximum.compare_exchange_weak(seen, value, std::memory_order_relaxed)) {
-    }
-}
-
-weft::task<> sleeper(std::chrono::milliseconds duration, observed& all) {
-    auto const deadline = clock::now() + duration;
-    raise_to(all.last_deadline, deadline.time_since_epoch().count());
+weft::task<> sleeper(std::chrono::milliseconds duration, micro::deadlines& all) {
+    auto const deadline = all.in(duration);
     co_await weft::sleep(duration);
-    if (clock::now() < deadline) {
-        all.early.fetch_add(1, std::memory_order_relaxed);
-    }
+    all.woke(deadline);
 }
 
-weft::task<> sleep_all(std::int64_t n, observed& all) {
+weft::task<> sleep_all(std::int64_t n, micro::deadlines& all) {
     std::minstd_rand random(1);
     std::uniform_int_distribution<int> milliseconds(1, 1000);
     std::vector<weft::join_handle<>> handles;
@@ -61,13 +46,13 @@ void on_weft(benchmark::State& state) {
     clock::duration late{};
     auto const cpu = harness::cpu_seconds();
     for (auto _ : state) {
-        observed all;
+        micro::deadlines all;
         auto const start = clock::now();
         runtime.run(sleep_all(n, all));
         auto const end = clock::now();
         beyond += end - start - std::chrono::seconds(1);
-        late += end - clock::time_point(clock::duration(all.last_deadline.load()));
-        if (all.early.load() != 0) {
+        late += end - all.last();
+        if (all.early() != 0) {
             state.SkipWithError("a task woke before its time");
             break;
         }
@@ -77,6 +62,7 @@ void on_weft(benchmark::State& state) {
     state.counters["late_ms"] = milliseconds(late) / iterations;
     state.counters["cpu_s"] = (harness::cpu_seconds() - cpu) / iterations;
     state.counters["rss_bytes_per_task"] = (harness::peak_rss_bytes() - rss_at_first) / static_cast<double>(n);
+    state.counters["peak_rss_bytes"] = harness::peak_rss_bytes();
 }
 
 BENCHMARK(on_weft)->Name("sleepers/weft")->Apply([](auto* entry) {

@@ -36,6 +36,7 @@ void on_weft(benchmark::State& state) {
         }
     }
     latency.report(state);
+    state.counters["peak_rss_bytes"] = harness::peak_rss_bytes();
 }
 
 BENCHMARK(on_weft)->Name("submit/weft")->Apply([](auto* entry) { harness::each_size_and_thread_count(entry, "pause_ms", {0, 1}); });

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"runtime"
+	"sync"
+	"time"
+)
+
+// Go has no handle of a goroutine: where each result goes and one WaitGroup for all is the idiom, for spawn and for gather.
+func echoes(n int) []counter {
+	echoAll := func() int {
+		results := make([]int, n)
+		var spawned sync.WaitGroup
+		spawned.Add(n)
+		for i := 0; i < n; i++ {
+			go func(i int) {
+				results[i] = i
+				spawned.Done()
+			}(i)
+		}
+		spawned.Wait()
+		total := 0
+		for _, result := range results {
+			total += result
+		}
+		return total
+	}
+	echoAll() // to warm up
+	return measure(n, n*(n-1)/2, echoAll)
+}
+
+func yield(tasks int) []counter {
+	const yields = 1000
+	allGiveWay := func() int {
+		done := make([]int, tasks)
+		var spawned sync.WaitGroup
+		spawned.Add(tasks)
+		for i := range done {
+			go func(i int) {
+				for done[i] < yields {
+					runtime.Gosched()
+					done[i]++
+				}
+				spawned.Done()
+			}(i)
+		}
+		spawned.Wait()
+		total := 0
+		for _, times := range done {
+			total += times
+		}
+		return total
+	}
+	allGiveWay() // to warm up
+	return measure(tasks*yields, tasks*yields, allGiveWay)
+}
+
+// Every thread of a Go program belongs to its runtime; one that is locked to its goroutine comes closest to one outside.
+func submit(pauseMs int) []counter {
+	const roundTrips = 500
+	runtime.LockOSThread()
+	latency := make([]time.Duration, roundTrips)
+	result := make(chan int)
+	first := time.Now()
+	for i := range latency {
+		if pauseMs > 0 {
+			time.Sleep(time.Duration(pauseMs) * time.Millisecond)
+		}
+		start := time.Now()
+		go func(i int) { result <- i }(i)
+		got := <-result
+		latency[i] = time.Since(start)
+		if got != i {
+			fail("wrong result")
+		}
+	}
+	return []counter{
+		{"items", roundTrips},
+		{"seconds", time.Since(first).Seconds()},
+		{"p50_us", percentile(latency, 0.50)},
+		{"p99_us", percentile(latency, 0.99)},
+	}
+}
