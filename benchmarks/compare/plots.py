@@ -86,7 +86,7 @@ def bars(lines, results, value, error, label, title, path):
         axis.margins(x=0.18)
         if value(group[0]) > 0 and value(group[-1]) > 8 * value(group[0]):
             axis.set_xscale("log")
-            axis.set_xlim(error(group[0])[0] / 2, max(error(line)[2] for line in group) * 4)
+            axis.set_xlim(min(error(line)[0] for line in group) / 2, max(error(line)[2] for line in group) * 4)
         scale = ", log" if axis.get_xscale() == "log" else ""
         axis.set_xlabel(label(group[0]) + scale, fontsize=8)
         axis.set_title(f"{head}, {most} worker{'s' if most > 1 else ''}", fontsize=10, loc="left")
