@@ -25,6 +25,10 @@ constinit union immortal {
 
 }  // namespace
 
+frame_cache& no_frame_cache() noexcept {
+    return keeps_nothing.cache;
+}
+
 constinit thread_local frame_cache* this_frame_cache = &keeps_nothing.cache;
 
 frame_cache::~frame_cache() {

@@ -69,8 +69,10 @@ private:
     frame_depot* depot_;
 };
 
-// The cache of the worker that the calling thread is, or one for all other threads that keeps nothing. Read only where this_worker
-// may be read.
+// What all threads share that are no workers. It keeps nothing.
+[[nodiscard]] frame_cache& no_frame_cache() noexcept;
+
+// The cache of the worker that the calling thread is, or no_frame_cache(). Read only where this_worker may be read.
 WEFT_FIXED_TLS extern constinit thread_local frame_cache* this_frame_cache;
 
 }  // namespace weft::detail

@@ -28,8 +28,7 @@ struct spare_frame {
 };
 static_assert(sizeof(spare_frame) <= frame_granularity);
 
-// A magazine is a full stack of frames of one class, handed over whole, by its top: so one hand-over costs a lock, and all others
-// nothing. After Bonwick and Adams, "Magazines and Vmem" (USENIX 2001), without the empty magazines, which here are no objects.
+// A magazine is a full stack of frames of one class, handed over whole, by its top: a lock per magazine, and nothing per frame. After Bonwick and Adams, "Magazines and Vmem" (USENIX 2001), without the empty magazines, which here are no objects.
 constexpr std::size_t magazine_bytes = 64 * 1024;
 constexpr std::size_t magazine_capacity(std::size_t size_class) noexcept {
     return magazine_bytes / (frame_granularity * size_class);
@@ -38,10 +37,9 @@ constexpr std::size_t magazine_capacity(std::size_t size_class) noexcept {
 // To the allocator, frame by frame.
 void free_magazine(spare_frame* magazine) noexcept;
 
-// Belongs to a runtime, and keeps so many bytes at most until that ends; of a class no more than workers have had from the
-// allocator, so that it does not fill up with what other threads allocate and workers free (runtime::submit). What went back to the
-// allocator instead would go on to the system, page by page, and come again by page faults: a gather of 100 000 trivial children
-// took 111 ns each that way, 37 with the depot.
+// Belongs to a runtime, and keeps about so many bytes at most until that ends; of a class no more than workers have ever had from
+// the allocator, so that it does not fill up with what other threads allocate and workers free (runtime::submit). What went back to
+// the allocator instead would go on to the system, page by page, and come again by page faults (lib/README.md, "Decisions").
 class frame_depot {
 public:
     explicit frame_depot(std::size_t limit = 64 * 1024 * 1024) noexcept : most_magazines_(limit / magazine_bytes) {}
@@ -49,7 +47,7 @@ public:
     frame_depot& operator=(frame_depot const&) = delete;
     ~frame_depot();
 
-    // False: it keeps enough already.
+    // False: it keeps enough of these already. Where it keeps enough of all, the class with most of them gives way.
     [[nodiscard]] bool put(std::size_t size_class, spare_frame* magazine) noexcept;
     // Null: there is none.
     [[nodiscard]] spare_frame* take(std::size_t size_class) noexcept;
@@ -61,9 +59,12 @@ private:
     struct alignas(config::destructive_interference) shelf {
         tbb::spin_mutex mutex;
         std::atomic<spare_frame*> newest{nullptr};  // relaxed: a look without the mutex only spares it
-        std::size_t kept = 0;
+        std::atomic<std::size_t> kept{0};  // relaxed: as `newest`
         std::size_t allowed = 0;
     };
+
+    // False: this class has most itself.
+    [[nodiscard]] bool make_room_for(std::size_t size_class) noexcept;
 
     std::array<shelf, frame_classes> shelves_;  // that of class 0 stays empty
     std::size_t const most_magazines_;

@@ -28,7 +28,9 @@ unsigned current_generation() {
     static bool const watching = [] {
         platform::on_fork([] {
             process_generation.fetch_add(1, std::memory_order_relaxed);
+            // The thread that goes on may have been a worker. Its cache leads to a depot that another thread may have locked.
             this_worker = nullptr;
+            this_frame_cache = &no_frame_cache();
         });
         return true;
     }();

@@ -17,13 +17,13 @@ worker::worker(scheduler& pool, unsigned index) : frames(&pool.frames), pool_(po
 
 void worker::loop() noexcept {
     this_worker = this;
-    frame_cache* const outside = std::exchange(this_frame_cache, &frames);
+    this_frame_cache = &frames;
     stack_floor_ = WEFT_STACK_ADDRESS() - stack_allowance;
     while (!pool_.stopping())
         if (job const next = next_job()) run(next);
     this_worker = nullptr;
     // The thread's last destructors may still free frames.
-    this_frame_cache = outside;
+    this_frame_cache = &no_frame_cache();
 }
 
 void worker::run(job next) noexcept {

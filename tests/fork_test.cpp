@@ -6,6 +6,8 @@
 
 #include <weft/weft.hpp>
 
+#include "frame_cache.hpp"
+
 #include <chrono>
 #include <latch>
 #include <memory>
@@ -128,8 +130,27 @@ TEST_CASE("fork with a runtime whose task sleeps", "[.]") {
     CHECK(waiting.get() == 7);
 }
 
+// Reads a thread_local: in a function of its own.
+WEFT_NOINLINE bool has_no_worker_frames() { return weft::detail::this_frame_cache == &weft::detail::no_frame_cache(); }
+
+// The thread that goes on was a worker, and is none any more.
+TEST_CASE("fork in a task", "[.]") {
+    auto runtime = std::make_unique<weft::runtime>(weft::options{.workers = 2});
+    let_both_workers_start(*runtime);
+    const int code = runtime->run([&]() -> weft::task<int> {
+        const pid_t child = fork();
+        if (child == 0) {
+            alarm(10);
+            _exit(has_no_worker_frames() ? look_around_in_child(std::move(runtime), false) : 0);
+        }
+        co_return code_of(child);
+    });
+    CHECK(code == all_right);
+    CHECK(runtime->run(add(2, 3)) == 5);
+}
+
 TEST_CASE("in the child of a fork, the parent's runtime is closed, ends without a hang, and a new one works", "[runtime][fork]") {
-    for (const char* name : {"fork with a runtime", "fork with a runtime whose task sleeps"}) {
+    for (const char* name : {"fork with a runtime", "fork with a runtime whose task sleeps", "fork in a task"}) {
         const auto ended = run_case(name, 20s);
         CAPTURE(name, ended.errors);
         CHECK(ended.in_time);

@@ -26,7 +26,7 @@ namespace {
 
 namespace config = weft::detail::config;
 
-constexpr std::int64_t never = weft::detail::forever;
+using weft::detail::forever;
 
 // A driver never resumes a waiter: an entry's own address will do for one.
 void arm(timer_driver& driver, timer_entry& entry, std::int64_t deadline, unsigned stripe) {
@@ -46,12 +46,12 @@ std::vector<void*> fire(timer_driver& driver, std::int64_t now) {
 
 TEST_CASE("nothing armed: nothing expires, nobody keeps time", "[timer_driver]") {
     timer_driver driver(3, 0);
-    CHECK(driver.next_expiry() == never);
+    CHECK(driver.next_expiry() == forever);
     CHECK(driver.armed() == 0);
     CHECK(!driver.unkept());
-    CHECK(driver.keep_time(1) == never);
+    CHECK(driver.keep_time(1) == forever);
     CHECK(driver.timekeeper() == timer_driver::nobody);
-    CHECK(fire(driver, never).empty());
+    CHECK(fire(driver, forever).empty());
 }
 
 TEST_CASE("an armed entry fires once, when it is due, whatever its stripe", "[timer_driver]") {
@@ -66,9 +66,9 @@ TEST_CASE("an armed entry fires once, when it is due, whatever its stripe", "[ti
     CHECK(fire(driver, 2999) == std::vector<void*>{&entries[2]});
     CHECK(driver.next_expiry() == 3000);
     CHECK(fire(driver, 10'000'000) == std::vector<void*>{&entries[0], &entries[1]});
-    CHECK(driver.next_expiry() == never);
+    CHECK(driver.next_expiry() == forever);
     CHECK(driver.armed() == 0);
-    CHECK(fire(driver, never).empty());
+    CHECK(fire(driver, forever).empty());
 }
 
 TEST_CASE("an entry may be armed again once it has fired", "[timer_driver]") {
@@ -96,7 +96,7 @@ TEST_CASE("a disarmed entry does not fire; a fired one cannot be disarmed", "[ti
     CHECK(!driver.disarm(second));
     arm(driver, first, 300, 1);
     CHECK(driver.disarm(first));
-    CHECK(driver.next_expiry() == never);
+    CHECK(driver.next_expiry() == forever);
 }
 
 TEST_CASE("after a disarm the next expiry may be early, and one look puts it right", "[timer_driver]") {
@@ -115,11 +115,11 @@ TEST_CASE("after a disarm the next expiry may be early, and one look puts it rig
 TEST_CASE("a sleep for ever neither fires nor needs a timekeeper", "[timer_driver]") {
     timer_driver driver(1, 0);
     timer_entry entry;
-    arm(driver, entry, never, 0);
+    arm(driver, entry, forever, 0);
     CHECK(driver.armed() == 1);
     CHECK(!driver.unkept());
-    CHECK(driver.keep_time(0) == never);
-    CHECK(fire(driver, never - 1).empty());
+    CHECK(driver.keep_time(0) == forever);
+    CHECK(fire(driver, forever - 1).empty());
     CHECK(driver.disarm(entry));
 }
 
@@ -132,8 +132,8 @@ TEST_CASE("one sleeper keeps the time", "[timer_driver]") {
     CHECK(driver.timekeeper() == 2);
     CHECK(!driver.unkept());
     // The others sleep without a deadline.
-    CHECK(driver.keep_time(0) == never);
-    CHECK(driver.keep_time(1) == never);
+    CHECK(driver.keep_time(0) == forever);
+    CHECK(driver.keep_time(1) == forever);
     CHECK(driver.timekeeper() == 2);
     driver.stop_keeping_time(2);
     CHECK(driver.timekeeper() == timer_driver::nobody);
@@ -171,7 +171,7 @@ TEST_CASE("a later expiry changes nothing for the timekeeper", "[timer_driver]")
     REQUIRE(driver.keep_time(0) == 500);
     arm(driver, late, 1'000'000, 1);
     CHECK(!driver.unkept());
-    CHECK(driver.keep_time(1) == never);
+    CHECK(driver.keep_time(1) == forever);
     REQUIRE(driver.disarm(early));
     CHECK(!driver.unkept());  // woken too early, once
     driver.stop_keeping_time(0);

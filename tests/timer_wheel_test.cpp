@@ -22,7 +22,7 @@ using weft::detail::timer_wheel;
 
 namespace {
 
-constexpr auto never = weft::detail::forever;
+using weft::detail::forever;
 constexpr auto long_ago = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t tick = std::int64_t{1} << 14;
 
@@ -50,10 +50,10 @@ TEST_CASE("an empty wheel has nothing to say", "[timer_wheel]") {
     timer_wheel wheel(5);
     CHECK(wheel.empty());
     CHECK(wheel.size() == 0);
-    CHECK(wheel.next_expiry() == never);
-    for (const std::int64_t now : {std::int64_t{5}, long_ago, std::int64_t{6}, tick, never}) {
+    CHECK(wheel.next_expiry() == forever);
+    for (const std::int64_t now : {std::int64_t{5}, long_ago, std::int64_t{6}, tick, forever}) {
         CHECK(wheel.advance(now).empty());
-        CHECK(wheel.next_expiry() == never);
+        CHECK(wheel.next_expiry() == forever);
     }
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("an entry is due at its deadline and not a nanosecond before", "[timer
                 REQUIRE(wheel.size() == 1);
                 REQUIRE(due(wheel, deadline) == entries{&entry});
                 REQUIRE(wheel.empty());
-                REQUIRE(wheel.next_expiry() == never);
+                REQUIRE(wheel.next_expiry() == forever);
             }
         }
     }
@@ -166,7 +166,7 @@ TEST_CASE("a deadline that has passed is due at the next advance, even one that 
     arm(wheel, e[1], -5);
     CHECK(due(wheel, 7) == entries{&e[1]});
     arm(wheel, e[2], 3);
-    CHECK(due(wheel, never) == entries{&e[2]});
+    CHECK(due(wheel, forever) == entries{&e[2]});
 }
 
 TEST_CASE("a clock that goes backwards changes nothing", "[timer_wheel]") {
@@ -183,34 +183,34 @@ TEST_CASE("a clock that goes backwards changes nothing", "[timer_wheel]") {
 }
 
 TEST_CASE("for ever is as long as it can be", "[timer_wheel]") {
-    for (const std::int64_t start : {std::int64_t{0}, long_ago, never - 1, never}) {
+    for (const std::int64_t start : {std::int64_t{0}, long_ago, forever - 1, forever}) {
         timer_wheel wheel(start);
         std::array<timer_entry, 3> e;
-        arm(wheel, e[0], never);
-        arm(wheel, e[1], never - 1);
-        arm(wheel, e[2], never);
+        arm(wheel, e[0], forever);
+        arm(wheel, e[1], forever - 1);
+        arm(wheel, e[2], forever);
         CAPTURE(start);
-        CHECK(wheel.next_expiry() == never - 1);
-        if (start < never - 2) CHECK(due(wheel, never - 2).empty());
-        if (start < never) {
-            CHECK(due(wheel, never - 1) == entries{&e[1]});
-            CHECK(wheel.next_expiry() == never);
-            CHECK(due(wheel, never) == entries{&e[0], &e[2]});
+        CHECK(wheel.next_expiry() == forever - 1);
+        if (start < forever - 2) CHECK(due(wheel, forever - 2).empty());
+        if (start < forever) {
+            CHECK(due(wheel, forever - 1) == entries{&e[1]});
+            CHECK(wheel.next_expiry() == forever);
+            CHECK(due(wheel, forever) == entries{&e[0], &e[2]});
         } else {
-            CHECK(due(wheel, never) == entries{&e[0], &e[1], &e[2]});
+            CHECK(due(wheel, forever) == entries{&e[0], &e[1], &e[2]});
         }
     }
 }
 
 TEST_CASE("all of int64 is in order, in one step from end to end", "[timer_wheel]") {
-    const std::array<std::int64_t, 9> deadlines{long_ago + tick, -tick, -1, 0, 1, tick, 1'000'000'000, never / 2, never};
+    const std::array<std::int64_t, 9> deadlines{long_ago + tick, -tick, -1, 0, 1, tick, 1'000'000'000, forever / 2, forever};
     timer_wheel wheel(long_ago);
     std::array<timer_entry, 9> e;
     for (std::size_t i = e.size(); i-- > 0;) arm(wheel, e[i], deadlines[i]);
     std::vector<std::int64_t> seen;
-    for (const timer_entry* entry : due(wheel, never)) seen.push_back(entry->deadline);
+    for (const timer_entry* entry : due(wheel, forever)) seen.push_back(entry->deadline);
     // 0 and 1 are in one tick and leave as armed, 1 first; likewise -tick and -1.
-    CHECK(seen == std::vector<std::int64_t>{long_ago + tick, -1, -tick, 1, 0, tick, 1'000'000'000, never / 2, never});
+    CHECK(seen == std::vector<std::int64_t>{long_ago + tick, -1, -tick, 1, 0, tick, 1'000'000'000, forever / 2, forever});
 }
 
 TEST_CASE("an entry that is erased does not come out, wherever it stood in its slot", "[timer_wheel]") {
@@ -238,10 +238,10 @@ TEST_CASE("an entry can be armed, erased and armed again", "[timer_wheel]") {
         CHECK(wheel.next_expiry() == step);
         wheel.erase(entry);
         CHECK(wheel.empty());
-        CHECK(wheel.next_expiry() == never);
+        CHECK(wheel.next_expiry() == forever);
     }
     arm(wheel, entry, 10);
-    CHECK(due(wheel, never) == entries{&entry});
+    CHECK(due(wheel, forever) == entries{&entry});
 }
 
 TEST_CASE("an entry that came out is in no wheel, and otherwise as it was", "[timer_wheel]") {
@@ -253,7 +253,7 @@ TEST_CASE("an entry that came out is in no wheel, and otherwise as it was", "[ti
     arm(wheel, e[1], 5000 * tick);  // leaves with its tick
     CHECK(e[0].slot != timer_entry::in_no_wheel);
     CHECK(due(wheel, 6).size() == 1);
-    CHECK(due(wheel, never).size() == 1);
+    CHECK(due(wheel, forever).size() == 1);
     for (const auto& entry : e) CHECK(entry.slot == timer_entry::in_no_wheel);
     CHECK(e[0].stripe == 7);
     CHECK(e[0].deadline == 5);
@@ -292,7 +292,7 @@ TEST_CASE("a timer_list can be emptied and filled again", "[timer_wheel]") {
 
 TEST_CASE("a too early next_expiry costs one advance, then it is right", "[timer_wheel]") {
     for (const std::int64_t step : slot_time) {
-        if (step > never / 8) continue;
+        if (step > forever / 8) continue;
         timer_wheel wheel(0);
         std::array<timer_entry, 2> e;
         // Both in one slot.
@@ -353,7 +353,7 @@ public:
     }
 
     std::int64_t next_expiry() const {
-        std::int64_t earliest = never;
+        std::int64_t earliest = forever;
         for (auto at = by_tick_.begin(); at != by_tick_.end() && at->first == by_tick_.begin()->first; ++at) {
             earliest = std::min(earliest, at->second->deadline);
         }
@@ -374,7 +374,7 @@ private:
 };
 
 std::int64_t saturating_add(std::int64_t a, std::int64_t b) {
-    if (b > 0 && a > never - b) return never;
+    if (b > 0 && a > forever - b) return forever;
     if (b < 0 && a < long_ago - b) return long_ago;
     return a + b;
 }
@@ -400,7 +400,7 @@ public:
             if (wrong.empty()) wrong = check();
         }
         // At last everything comes out, by one step or by going from expiry to expiry.
-        if (below(2) == 0 && wrong.empty()) wrong = advance(never);
+        if (below(2) == 0 && wrong.empty()) wrong = advance(forever);
         while (wrong.empty() && !wheel_.empty()) wrong = advance(wheel_.next_expiry());
         if (wrong.empty() && (oracle_.size() != 0 || !armed_.empty())) wrong = "an entry was lost";
         return wrong.empty() ? wrong : wrong + ", started at " + std::to_string(start_) + ", now " + std::to_string(oracle_.now());
@@ -432,7 +432,7 @@ private:
             case 3:
                 return saturating_add(magnitude(62) / slot_time[3] * slot_time[3], static_cast<std::int64_t>(below(3)) - 1);
             case 4:
-                return never - magnitude(40);
+                return forever - magnitude(40);
             default:
                 return magnitude(62);
         }
@@ -448,7 +448,7 @@ private:
             case 2:
                 return saturating_add(now, -magnitude(62));
             case 3:
-                return std::array{never, never - 1, std::int64_t{0}, std::int64_t{-1}, long_ago, now}[below(6)];
+                return std::array{forever, forever - 1, std::int64_t{0}, std::int64_t{-1}, long_ago, now}[below(6)];
             case 4:
                 return saturating_add(now, static_cast<std::int64_t>(below(4 * tick)));  // a cluster
             case 5:
@@ -468,9 +468,9 @@ private:
             case 1:
                 return saturating_add(now, -magnitude(62));
             case 2:
-                return wheel_.next_expiry() == never ? now : wheel_.next_expiry();
+                return wheel_.next_expiry() == forever ? now : wheel_.next_expiry();
             case 3:
-                return saturating_add(wheel_.next_expiry() == never ? now : wheel_.next_expiry(), -1);
+                return saturating_add(wheel_.next_expiry() == forever ? now : wheel_.next_expiry(), -1);
             case 4:
                 return below(50) == 0 ? near_boundary() : now;
             case 5:
