@@ -2,7 +2,7 @@
 # Sourced by samples/run.sh, tests/run.sh, benchmarks/run.sh and .ci/run. need_packages NAME... (Debian's names) installs what is
 # missing on Debian and Ubuntu; elsewhere it says what to install, and ends the script unless the tools are there already.
 
-# The same package elsewhere. Empty: comes with another one.
+# The same package elsewhere. Empty: comes with another one, or there is none.
 package_name() { # dnf|pacman|zypper|apk|brew, Debian's name
     case $1:$2 in
         dnf:g++ | zypper:g++) echo gcc-c++ ;;
@@ -30,8 +30,7 @@ package_name() { # dnf|pacman|zypper|apk|brew, Debian's name
         apk:libasio-dev) echo asio-dev ;;
         dnf:golang-go) echo golang ;;
         pacman:golang-go | zypper:golang-go | apk:golang-go | brew:golang-go) echo go ;;
-        dnf:rustc | pacman:rustc | zypper:rustc | apk:rustc | brew:rustc) echo rust ;;
-        pacman:cargo | brew:cargo) ;;
+        *:librust-tokio-dev | *:rustc | *:cargo) ;; # only Debian has Tokio's crates, and without them there is nothing to build
         pacman:python3 | brew:python3) echo python ;;
         pacman:python3-*) echo "python-${2#python3-}" ;;
         apk:python3-*) echo "py3-${2#python3-}" ;;
@@ -45,13 +44,14 @@ package_name() { # dnf|pacman|zypper|apk|brew, Debian's name
     esac
 }
 
-# A tool counts as there wherever it comes from; a library, if the package manager knows it.
+# A tool counts as there wherever it comes from; a library, if the package manager knows it, and so does Rust, which must fit its
+# crates.
 have_package() {
     case $1 in
         g++) command -v "${CXX:-g++}" >/dev/null ;;
         clang-19) command -v clang++-19 >/dev/null ;;
         golang-go) command -v go >/dev/null ;;
-        cmake | pkg-config | python3 | rustc | cargo) command -v "$1" >/dev/null ;;
+        cmake | pkg-config | python3) command -v "$1" >/dev/null ;;
         ninja-build) command -v ninja >/dev/null ;;
         *) [[ $(dpkg-query -W -f '${Status}' "$1" 2>/dev/null) == "install ok installed" ]] ;;
     esac
@@ -70,7 +70,7 @@ need_packages() {
         echo "== installing ${missing[*]}"
         "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
         "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-        return 0
+        return # its exit code: who calls this in a condition has no set -e
     fi
 
     local manager install="your package manager: install"
@@ -87,7 +87,7 @@ need_packages() {
             g++ | clang-19 | cmake | pkg-config | ninja-build | python3) have_package "$name" || tools_missing+=("$name") ;;
         esac
     done
-    echo "== needed here, if not there yet: $install ${names[*]}"
+    if [[ ${#names[@]} -gt 0 ]]; then echo "== needed here, if not there yet: $install ${names[*]}"; fi
     if [[ ${#tools_missing[@]} -gt 0 ]]; then
         echo "Not found: ${tools_missing[*]}" >&2
         exit 1

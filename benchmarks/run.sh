@@ -14,21 +14,23 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source .ci/packages.sh
 
 usage() { sed -n '6,11s/^# \?//p' benchmarks/run.sh; }
+is_peer() { local peer; for peer in "${all_peers[@]}"; do [[ $1 != "$peer" ]] || return 0; done; return 1; }
 wrong() { printf '%s\n\n' "$1" >&2; usage >&2; exit 2; }
 
+# bash before 4.4, which is macOS's, takes an empty array for an unset one: hence ${name[@]+"${name[@]}"} for what may be empty.
 all_peers=(asio go tokio asyncio uvloop)
 peers=("${all_peers[@]}")
-options=()
+quick=""
 workloads=()
 while [[ $# -gt 0 ]]; do
     case $1 in
-        --quick) options+=(--quick) ;;
+        --quick) quick=--quick ;;
         --no-peers) peers=() ;;
         --peers)
             [[ $# -gt 1 ]] || wrong "--peers needs names"
             IFS=, read -ra peers <<<"$2"
             [[ ${#peers[@]} -gt 0 ]] || wrong "--peers needs names"
-            for peer in "${peers[@]}"; do [[ " ${all_peers[*]} " == *" $peer "* ]] || wrong "There is no peer '$peer'"; done
+            for peer in "${peers[@]}"; do is_peer "$peer" || wrong "There is no peer '$peer'"; done
             shift
             ;;
         fib | skynet | nqueens | matmul | micro) workloads+=("$1") ;;
@@ -59,7 +61,7 @@ peer_there() {
     case $1 in
         asio) "${CXX:-g++}" -E -x c++ - <<<'#include <asio.hpp>' >/dev/null 2>&1 ;;
         go) command -v go >/dev/null ;;
-        tokio) command -v cargo >/dev/null && compgen -G '/usr/share/cargo/registry/tokio-1.*' >/dev/null ;;
+        tokio) [[ -x /usr/bin/cargo && -x /usr/bin/rustc ]] && compgen -G '/usr/share/cargo/registry/tokio-1.*' >/dev/null ;;
         asyncio) command -v python3 >/dev/null ;;
         uvloop) system_first python3 -c 'import uvloop' 2>/dev/null ;;
         plots) system_first python3 -c 'import matplotlib' 2>/dev/null ;;
@@ -68,22 +70,28 @@ peer_there() {
 
 need_packages g++ cmake ninja-build libtbb-dev libbenchmark-dev python3
 
-# Nobody must have all of these. First all at once, then, where a package is not to be had, each by itself.
-missing=()
-for peer in "${peers[@]}" plots; do peer_there "$peer" || missing+=("$peer"); done
-if [[ ${#missing[@]} -gt 0 ]]; then
-    packages=()
-    for peer in "${missing[@]}"; do read -ra names <<<"$(peer_packages "$peer")"; packages+=("${names[@]}"); done
-    (need_packages "${packages[@]}") || true
-fi
-found=()
-for peer in "${peers[@]}" plots; do
+# Nobody must have all of these, and the plots are not worth an installation with --quick.
+packages=()
+for peer in ${peers[@]+"${peers[@]}"} plots; do
+    if [[ $peer == plots && -n $quick ]] || peer_there "$peer"; then continue; fi
     read -ra names <<<"$(peer_packages "$peer")"
-    if ! peer_there "$peer" && command -v apt-get >/dev/null; then (need_packages "${names[@]}") || true; fi
+    packages+=("${names[@]}")
+done
+if [[ ${#packages[@]} -gt 0 ]] && ! (need_packages "${packages[@]}") && command -v apt-cache >/dev/null; then
+    # One that this system does not have keeps the others from being installed. Once more without those; when apt knows all of
+    # them or none there is no network, or no right to install, and no use in it.
+    known=()
+    for name in "${packages[@]}"; do if apt-cache show "$name" >/dev/null 2>&1; then known+=("$name"); fi; done
+    if [[ ${#known[@]} -gt 0 && ${#known[@]} -lt ${#packages[@]} ]]; then (need_packages "${known[@]}") || true; fi
+fi
+found=""
+for peer in ${peers[@]+"${peers[@]}"} plots; do
     if ! peer_there "$peer"; then
-        echo "== skipping $peer, which is not installed. On Debian: apt-get install ${names[*]}"
+        elsewhere=""
+        [[ $peer != tokio ]] || elsewhere="; elsewhere it cannot be built: it needs Debian's crates"
+        echo "== skipping $peer, which is not installed. On Debian: apt-get install $(peer_packages "$peer")$elsewhere"
     elif [[ $peer != plots ]]; then
-        found+=("$peer")
+        found+=${found:+,}$peer
     fi
 done
 
@@ -93,5 +101,4 @@ cmake --preset release -B "$build" -DWEFT_BUILD_TESTS=OFF -DWEFT_BUILD_SAMPLES=O
 echo "== building"
 cmake --build "$build" -j "$(processors)" --target "${workloads[@]}"
 
-IFS=,
-PYTHONDONTWRITEBYTECODE=1 system_first python3 benchmarks/compare "$build" "${options[@]}" --peers "${found[*]}" "${workloads[@]}"
+PYTHONDONTWRITEBYTECODE=1 system_first python3 benchmarks/compare "$build" ${quick:+"$quick"} --peers "$found" "${workloads[@]}"

@@ -113,9 +113,13 @@ def run_once(job):
         reason = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise peers.Failed(f"exit code {done.returncode}: {reason[0]}")
     try:
-        return parse(job, done.stdout)
+        counters = parse(job, done.stdout)
     except (ValueError, KeyError, StopIteration):
         raise peers.Failed(f"printed something else: {done.stdout[:200]!r}") from None
+    absent = [name for name in workloads.needed(job.row.workload) if name not in counters]
+    if absent or counters.get("items") == 0:
+        raise peers.Failed(f"did not report {', '.join(absent or ['items'])}")
+    return counters
 
 
 class Measured:
@@ -148,8 +152,36 @@ class Measured:
     def at_once(self, jobs):
         """For --quick, where the times mean little."""
         with concurrent.futures.ThreadPoolExecutor(max(2, machine.cores())) as pool:
-            for job, future in [(job, pool.submit(run_once, job)) for job in jobs]:
-                self.add(job, 0, future.result)  # which raises what run_once raised
+            try:
+                for job, future in [(job, pool.submit(run_once, job)) for job in jobs]:
+                    self.add(job, 0, future.result)  # which raises what run_once raised
+            finally:
+                pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing more begins
+
+
+def measure_all(wanted, folder, versions, measured):
+    """Adds to the last two as it goes on."""
+    commands = {}
+    for name in wanted.peers:
+        print(f"== building {name}", flush=True)
+        try:
+            commands[name], versions[name] = peers.PEERS[name].prepare(wanted.build)
+        except (peers.Failed, OSError) as error:
+            measured.fail(name, str(error))
+
+    for program in wanted.workloads:
+        try:
+            jobs = all_jobs(folder / program, commands, wanted.quick)
+        except (peers.Failed, OSError) as error:
+            measured.fail(program, str(error))
+            continue
+        if wanted.quick:
+            print(f"== measuring {program}", flush=True)
+            measured.at_once(jobs)
+            continue
+        for workload in dict.fromkeys(job.row.workload for job in jobs):
+            print(f"== measuring {workload}", flush=True)
+            measured.alternate([job for job in jobs if job.row.workload == workload])
 
 
 def main():
@@ -164,27 +196,15 @@ def main():
         (folder / old).unlink(missing_ok=True)
 
     measured = Measured()
-    commands, versions = {}, {}
-    for name in wanted.peers:
-        print(f"== building {name}", flush=True)
-        try:
-            commands[name], versions[name] = peers.PEERS[name].prepare(wanted.build)
-        except (peers.Failed, OSError) as error:
-            measured.fail(name, str(error))
-
-    for program in wanted.workloads:
-        jobs = all_jobs(folder / program, commands, wanted.quick)
-        if wanted.quick:
-            print(f"== measuring {program}", flush=True)
-            measured.at_once(jobs)
-            continue
-        for workload in dict.fromkeys(job.row.workload for job in jobs):
-            print(f"== measuring {workload}", flush=True)
-            measured.alternate([job for job in jobs if job.row.workload == workload])
-
-    where = {**machine.describe(wanted.build), "peers": versions}
+    versions = {}
+    where = {**machine.describe(wanted.build), "peers": versions}  # first: should it fail, nothing measured is lost
     results = {"machine": where, "quick": wanted.quick, "runs": measured.runs, "failures": measured.failures}
-    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    try:
+        measure_all(wanted, folder, versions, measured)
+    except KeyboardInterrupt:
+        measured.fail("what was still to come", "interrupted")
+    finally:
+        (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     lines = table.summarise(measured.runs)
     written = table.text(lines, measured.failures)
     (folder / "table.txt").write_text(written)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The peers that are programs of their own: how each is built, run and named. A new one is one more entry in PEERS, and one more
-case in run.sh's peer_packages and peer_there."""
+"""All that is compared: how each is named and coloured; of those that are programs of their own also how each is built, and what it
+can do."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -56,9 +57,11 @@ def tokio(build):
     run(["cargo", "build", "--release", "--offline", "--config", 'source.crates-io.replace-with="system"',
          "--config", f'source.system.directory="{registry}"'], folder, CARGO_HOME=str(folder / "cargo"),
         CARGO_TARGET_DIR=str(folder / "target"))
-    lock = (folder / "Cargo.lock").read_text().split('name = "tokio"\nversion = "')[1].split('"')[0]
+    locked = re.search(r'^name = "tokio"\s+version = "([^"]+)"', (folder / "Cargo.lock").read_text(), re.MULTILINE)
+    if not locked:
+        raise Failed(f"{folder / 'Cargo.lock'} names no version of Tokio")
     compiler = " ".join(run(["rustc", "--version"]).split()[:2])
-    return [folder / "target" / "release" / "tokio_peer"], f"Tokio {lock}, {compiler}"
+    return [folder / "target" / "release" / "tokio_peer"], f"Tokio {locked[1]}, {compiler}"
 
 
 def event_loop(name):
@@ -71,21 +74,23 @@ def event_loop(name):
 
 @dataclass(frozen=True)
 class Peer:
-    prepare: Callable
-    workloads: frozenset
+    title: str
+    colour: str
+    prepare: Callable = None  # None: in weft's own programs
+    workloads: frozenset = frozenset()
     one_worker: bool = False
     sizes: dict = field(default_factory=dict)  # where it needs others
     only_size: frozenset = frozenset()  # workloads that it has in one size alone, also with --quick
 
 
+# In the order of tables and plots.
 PEERS = {
-    "asio": Peer(asio, frozenset(FORK_JOIN | MICRO), only_size=frozenset({"nqueens"})),
-    "go": Peer(go, frozenset(FORK_JOIN | MICRO | {"matmul"})),
-    "tokio": Peer(tokio, frozenset(FORK_JOIN | MICRO)),
-    "asyncio": Peer(event_loop("asyncio"), frozenset(FORK_JOIN | MICRO), one_worker=True, sizes=PYTHON_SIZES),
-    "uvloop": Peer(event_loop("uvloop"), frozenset(FORK_JOIN | MICRO), one_worker=True, sizes=PYTHON_SIZES),
+    "weft": Peer("weft", "#c1272d"),
+    "tbb": Peer("oneTBB", "#0071bc"),
+    "serial": Peer("serial", "#808080"),
+    "asio": Peer("Asio", "#5e3c99", asio, frozenset(FORK_JOIN | MICRO), only_size=frozenset({"nqueens"})),
+    "go": Peer("Go", "#00a29c", go, frozenset(FORK_JOIN | MICRO | {"matmul"})),
+    "tokio": Peer("Tokio", "#d95f02", tokio, frozenset(FORK_JOIN | MICRO)),
+    "asyncio": Peer("asyncio", "#3b7a3b", event_loop("asyncio"), frozenset(FORK_JOIN | MICRO), one_worker=True, sizes=PYTHON_SIZES),
+    "uvloop": Peer("uvloop", "#a6a635", event_loop("uvloop"), frozenset(FORK_JOIN | MICRO), one_worker=True, sizes=PYTHON_SIZES),
 }
-
-# In the order of tables and plots; the first three are in weft's own programs.
-TITLES = {"weft": "weft", "tbb": "oneTBB", "serial": "serial", "asio": "Asio", "go": "Go", "tokio": "Tokio",
-          "asyncio": "asyncio", "uvloop": "uvloop"}

@@ -17,8 +17,6 @@ import peers
 import table
 import workloads
 
-COLOURS = {"weft": "#c1272d", "tbb": "#0071bc", "serial": "#808080", "asio": "#5e3c99", "go": "#00a29c", "tokio": "#d95f02",
-           "asyncio": "#3b7a3b", "uvloop": "#a6a635"}
 # The same input gives the same file.
 matplotlib.rcParams.update({"svg.hashsalt": "weft", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
 
@@ -52,7 +50,7 @@ def name_of(line, most):
     differs = [f"{line.row.parameter}:{line.size}"] if line.size != line.row.size else []
     if line.workers != most and line.peer != "serial":
         differs.append(f"{line.workers} worker")
-    return peers.TITLES[line.peer] + (f" ({', '.join(differs)})" if differs else "")
+    return peers.PEERS[line.peer].title + (f" ({', '.join(differs)})" if differs else "")
 
 
 def widest_rows(lines):
@@ -77,16 +75,17 @@ def bars(lines, results, value, error, label, title, path):
         group = sorted(group, key=value)
         for place, line in enumerate(group):
             least, middle, greatest = error(line)
-            axis.barh(place, middle, color=COLOURS[line.peer], height=0.7, xerr=[[middle - least], [greatest - middle]],
-                      error_kw={"elinewidth": 0.8, "capsize": 2})
+            axis.barh(place, middle, color=peers.PEERS[line.peer].colour, height=0.7,
+                      xerr=[[middle - least], [greatest - middle]], error_kw={"elinewidth": 0.8, "capsize": 2})
             axis.annotate(table.number(middle), (greatest, place), xytext=(4, 0), textcoords="offset points", va="center",
                           fontsize=8)
         axis.set_yticks(range(len(group)), [name_of(line, most) for line in group])
         axis.invert_yaxis()
         axis.margins(x=0.18)
-        if value(group[0]) > 0 and value(group[-1]) > 8 * value(group[0]):
+        shortest = min(error(line)[0] for line in group)
+        if shortest > 0 and value(group[-1]) > 8 * value(group[0]):
             axis.set_xscale("log")
-            axis.set_xlim(min(error(line)[0] for line in group) / 2, max(error(line)[2] for line in group) * 4)
+            axis.set_xlim(shortest / 2, max(error(line)[2] for line in group) * 4)
         scale = ", log" if axis.get_xscale() == "log" else ""
         axis.set_xlabel(label(group[0]) + scale, fontsize=8)
         axis.set_title(f"{head}, {most} worker{'s' if most > 1 else ''}", fontsize=10, loc="left")
@@ -108,8 +107,8 @@ def speedup(lines, results, path):
         axis.plot(counts, counts, color="#bbbbbb", linestyle="--", linewidth=1, label="perfect")
         for peer, by in group.items():
             xs = sorted(by)
-            axis.plot(xs, [by[1].median / by[x].median for x in xs], marker="o", markersize=4, color=COLOURS[peer],
-                      label=peers.TITLES[peer])
+            axis.plot(xs, [by[1].median / by[x].median for x in xs], marker="o", markersize=4,
+                      color=peers.PEERS[peer].colour, label=peers.PEERS[peer].title)
         axis.set_xscale("log", base=2)
         axis.set_xticks(counts, [str(count) for count in counts])
         axis.minorticks_off()

@@ -21,7 +21,7 @@ class Line:
     milliseconds: float
     peak_mib: float  # 0: unknown
     counters: dict
-    times_weft: float = None
+    times_weft: float = None  # None: does not compare
 
 
 STANDARD = {"row", "peer", "size", "workers", "repetition", "seconds", "items", "peak_rss_bytes"}
@@ -30,9 +30,7 @@ STANDARD = {"row", "peer", "size", "workers", "repetition", "seconds", "items", 
 def summarise(runs):
     groups = {}
     for run in runs:
-        row = Row(**run["row"])
-        if workloads.value(row.workload, run) is not None:
-            groups.setdefault((row, run["peer"]), []).append(run)
+        groups.setdefault((Row(**run["row"]), run["peer"]), []).append(run)
     lines = {}
     for (row, peer), group in groups.items():
         values = [workloads.value(row.workload, run) for run in group]
@@ -49,9 +47,9 @@ def summarise(runs):
     for (row, _), line in lines.items():
         weft = lines.get((row, "weft"))
         comparable = workloads.per_item(row.workload) or (weft and weft.size == line.size)
-        if weft and weft.median > 0 and comparable:
+        if weft and comparable and weft.median > 0 and line.median > 0:  # who wakes early is late by less than nothing
             line.times_weft = line.median / weft.median
-    order = list(peers.TITLES)
+    order = list(peers.PEERS)
     places = {row: place for place, row in enumerate(dict.fromkeys(row for row, _ in groups))}
     by_workload = {row.workload: place for row, place in reversed(places.items())}
     return sorted(lines.values(), key=lambda line: (by_workload[line.row.workload], line.row, order.index(line.peer)))

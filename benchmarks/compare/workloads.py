@@ -87,8 +87,11 @@ def unit(workload):
     return f"ns per {ITEMS.get(workload, 'item')}" if per_item(workload) else COUNTERS[workload][1]
 
 
+def needed(workload):
+    """What a run must report."""
+    return ["seconds", "items" if per_item(workload) else COUNTERS[workload][0]]
+
+
 def value(workload, run):
-    """What is compared, of one run; None where the run does not have it."""
-    if per_item(workload):
-        return run["seconds"] / run["items"] * 1e9 if run.get("items") else None
-    return run.get(COUNTERS[workload][0])
+    """What is compared, of one run."""
+    return run["seconds"] / run["items"] * 1e9 if per_item(workload) else run[COUNTERS[workload][0]]

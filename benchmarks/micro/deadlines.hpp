@@ -31,6 +31,7 @@ public:
     std::int64_t early() const { return early_.load(); }
 
 private:
+    // Relaxed: only a count and a maximum, read after all have ended.
     std::atomic<std::int64_t> early_{0};
     std::atomic<clock::rep> last_{0};
 };

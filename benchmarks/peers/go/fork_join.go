@@ -27,7 +27,6 @@ func fib(n int) []counter {
 		expected, next = next, expected+next
 	}
 	calls := 2*next - 1
-	fibonacci(20) // to warm up
 	return measure(calls, expected, func() int { return fibonacci(n) })
 }
 
@@ -57,7 +56,6 @@ func sum(first, leaves int) int {
 }
 
 func skynet(leaves int) []counter {
-	sum(0, 1000) // to warm up
 	return measure((leaves*children-1)/(children-1), leaves*(leaves-1)/2, func() int { return sum(0, leaves) })
 }
 
@@ -77,15 +75,15 @@ func safe(b *board, row, column int) bool {
 	return true
 }
 
-func count(n, row int, b board) int {
+func count(n, row int, b board) int32 {
 	if row == n {
 		return 1
 	}
-	var columns [16]int
+	var columns [16]int8
 	found := 0
 	for column := 0; column < n; column++ {
 		if safe(&b, row, column) {
-			columns[found] = column
+			columns[found] = int8(column)
 			found++
 		}
 	}
@@ -93,20 +91,20 @@ func count(n, row int, b board) int {
 		return 0
 	}
 	var forked sync.WaitGroup
-	var parts [16]int
+	var parts [16]int32
 	forked.Add(found - 1)
 	for i := 0; i < found-1; i++ {
 		next := b
-		next[row] = int8(columns[i])
+		next[row] = columns[i]
 		go func(i int) {
 			parts[i] = count(n, row+1, next)
 			forked.Done()
 		}(i)
 	}
-	b[row] = int8(columns[found-1])
+	b[row] = columns[found-1]
 	parts[found-1] = count(n, row+1, b)
 	forked.Wait()
-	total := 0
+	total := int32(0)
 	for _, part := range parts[:found] {
 		total += part
 	}
@@ -118,6 +116,5 @@ func nqueens(n int) []counter {
 	if !found {
 		fail("the board is 8 or 13 wide")
 	}
-	count(n, n-2, board{}) // to warm up
-	return measure(known[1], known[0], func() int { return count(n, 0, board{}) })
+	return measure(known[1], known[0], func() int { return int(count(n, 0, board{})) })
 }

@@ -27,7 +27,6 @@ func echoes(n int) []counter {
 		}
 		return total
 	}
-	echoAll() // to warm up
 	return measure(n, n*(n-1)/2, echoAll)
 }
 
@@ -53,7 +52,6 @@ func yield(tasks int) []counter {
 		}
 		return total
 	}
-	allGiveWay() // to warm up
 	return measure(tasks*yields, tasks*yields, allGiveWay)
 }
 
@@ -61,20 +59,27 @@ func yield(tasks int) []counter {
 func submit(pauseMs int) []counter {
 	const roundTrips = 500
 	runtime.LockOSThread()
-	latency := make([]time.Duration, roundTrips)
 	result := make(chan int)
+	roundTrip := func(i int) {
+		go func() { result <- i }()
+		if <-result != i {
+			fail("wrong result")
+		}
+	}
+	if pauseMs == 0 {
+		for i := 0; i < roundTrips; i++ {
+			roundTrip(i) // to warm up
+		}
+	}
+	latency := make([]time.Duration, roundTrips)
 	first := time.Now()
 	for i := range latency {
 		if pauseMs > 0 {
 			time.Sleep(time.Duration(pauseMs) * time.Millisecond)
 		}
 		start := time.Now()
-		go func(i int) { result <- i }(i)
-		got := <-result
+		roundTrip(i)
 		latency[i] = time.Since(start)
-		if got != i {
-			fail("wrong result")
-		}
 	}
 	return []counter{
 		{"items", roundTrips},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-//! Each node spawns all children but the last and awaits the last one in place. An async function that calls itself needs a box.
+//! Each node spawns all children but one and awaits that one in place. An async function that calls itself needs a box.
 
 use crate::{fail, measure, on_pool, Counters};
 use std::future::Future;
@@ -25,7 +25,6 @@ pub fn fib(runtime: &Runtime, n: u64) -> Counters {
     for _ in 0..n {
         (expected, next) = (next, expected + next);
     }
-    on_pool(runtime, fibonacci(20)); // to warm up
     measure(2 * next - 1, expected, || on_pool(runtime, fibonacci(n)))
 }
 
@@ -47,7 +46,6 @@ fn sum(first: u64, leaves: u64) -> Boxed {
 }
 
 pub fn skynet(runtime: &Runtime, leaves: u64) -> Counters {
-    on_pool(runtime, sum(0, 1000)); // to warm up
     let nodes = (leaves * CHILDREN - 1) / (CHILDREN - 1);
     measure(nodes, leaves * (leaves - 1) / 2, || on_pool(runtime, sum(0, leaves)))
 }
@@ -72,12 +70,12 @@ fn count(n: usize, row: usize, board: Board) -> Boxed {
             next
         };
         let mut columns = (0..n as i8).filter(|&column| safe(&board, row, column));
-        let last = match columns.next() {
+        let first = match columns.next() {
             Some(column) => column,
             None => return 0,
         };
         let forked: Vec<_> = columns.map(|column| tokio::spawn(count(n, row + 1, with_queen(column)))).collect();
-        let mut total = count(n, row + 1, with_queen(last)).await;
+        let mut total = count(n, row + 1, with_queen(first)).await;
         for child in forked {
             total += child.await.expect("no panic");
         }
@@ -93,6 +91,5 @@ pub fn nqueens(runtime: &Runtime, n: u64) -> Counters {
         _ => fail("the board is 8 or 13 wide"),
     };
     let n = n as usize;
-    on_pool(runtime, count(n, n - 2, [0; 16])); // to warm up
     measure(nodes, solutions, || on_pool(runtime, count(n, 0, [0; 16])))
 }

@@ -8,7 +8,7 @@ mod fork_join;
 mod tasks;
 mod timers;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::runtime::{Builder, Runtime};
 
 pub type Counters = Vec<(&'static str, f64)>;
@@ -59,7 +59,8 @@ pub fn on_pool<Output: Send + 'static>(
     runtime.block_on(runtime.spawn(task)).expect("no panic")
 }
 
-pub fn measure(items: u64, expected: u64, solve: impl FnOnce() -> u64) -> Counters {
+pub fn measure(items: u64, expected: u64, solve: impl Fn() -> u64) -> Counters {
+    solve(); // to warm up
     let start = Instant::now();
     let result = solve();
     let time = start.elapsed();
@@ -69,9 +70,10 @@ pub fn measure(items: u64, expected: u64, solve: impl FnOnce() -> u64) -> Counte
     vec![("items", items as f64), ("seconds", time.as_secs_f64())]
 }
 
-pub fn percentile(durations: &mut [Duration], fraction: f64) -> f64 {
-    durations.sort();
-    durations[(fraction * (durations.len() - 1) as f64) as usize].as_secs_f64() * 1e6
+/// Of seconds, not of Durations: lateness can be negative. In microseconds.
+pub fn percentile(seconds: &mut [f64], fraction: f64) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[(fraction * (seconds.len() - 1) as f64) as usize] * 1e6
 }
 
 pub fn cpu_seconds() -> f64 {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-async fn nap(times: u64, duration: Duration) -> (f64, Vec<Duration>) {
+async fn nap(times: u64, duration: Duration) -> (f64, Vec<f64>) {
     let mut early = 0.0;
     let mut lateness = Vec::new();
     for _ in 0..times {
@@ -16,7 +16,8 @@ async fn nap(times: u64, duration: Duration) -> (f64, Vec<Duration>) {
         if now < deadline {
             early += 1.0;
         }
-        lateness.push(now.saturating_duration_since(deadline));
+        let (late, too_early) = (now.saturating_duration_since(deadline), deadline.saturating_duration_since(now));
+        lateness.push(late.as_secs_f64() - too_early.as_secs_f64());
     }
     (early, lateness)
 }
