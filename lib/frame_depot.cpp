@@ -33,25 +33,24 @@ frame_depot::~frame_depot() {
 }
 
 bool frame_depot::put(std::size_t size_class, spare_frame* magazine) noexcept {
-    if (magazines_.load(std::memory_order_relaxed) >= most_magazines_ && !make_room_for(size_class)) return false;
     shelf& own = shelves_[size_class];
-    std::lock_guard const lock(own.mutex);
-    std::size_t const kept = own.kept.load(std::memory_order_relaxed);
-    if (kept >= own.allowed) return false;
-    own.kept.store(kept + 1, std::memory_order_relaxed);
-    magazines_.fetch_add(1, std::memory_order_relaxed);
-    magazine->next_magazine = own.newest.load(std::memory_order_relaxed);
-    own.newest.store(magazine, std::memory_order_relaxed);
+    {
+        std::lock_guard const lock(own.mutex);
+        std::size_t const kept = own.kept.load(std::memory_order_relaxed);
+        if (kept >= own.allowed) return false;
+        own.kept.store(kept + 1, std::memory_order_relaxed);
+        magazine->next_magazine = own.newest.load(std::memory_order_relaxed);
+        own.newest.store(magazine, std::memory_order_relaxed);
+    }
+    if (magazines_.fetch_add(1, std::memory_order_relaxed) >= most_magazines_) shrink();
     return true;
 }
 
-bool frame_depot::make_room_for(std::size_t size_class) noexcept {
-    std::size_t fullest = size_class;
+void frame_depot::shrink() noexcept {
+    std::size_t fullest = 0;
     for (std::size_t other = 1; other < frame_classes; ++other)
         if (shelves_[other].kept.load(std::memory_order_relaxed) > shelves_[fullest].kept.load(std::memory_order_relaxed)) fullest = other;
-    if (fullest == size_class) return false;
     if (spare_frame* const magazine = take(fullest)) free_magazine(magazine);
-    return true;
 }
 
 spare_frame* frame_depot::take(std::size_t size_class) noexcept {

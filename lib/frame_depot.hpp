@@ -47,7 +47,7 @@ public:
     frame_depot& operator=(frame_depot const&) = delete;
     ~frame_depot();
 
-    // False: it keeps enough of these already. Where it keeps enough of all, the class with most of them gives way.
+    // False: it keeps enough of this class already. What is too much of all is taken from the class with most of them.
     [[nodiscard]] bool put(std::size_t size_class, spare_frame* magazine) noexcept;
     // Null: there is none.
     [[nodiscard]] spare_frame* take(std::size_t size_class) noexcept;
@@ -63,8 +63,8 @@ private:
         std::size_t allowed = 0;
     };
 
-    // False: this class has most itself.
-    [[nodiscard]] bool make_room_for(std::size_t size_class) noexcept;
+    // Gives a magazine of the class with most of them back to the allocator.
+    void shrink() noexcept;
 
     std::array<shelf, frame_classes> shelves_;  // that of class 0 stays empty
     std::size_t const most_magazines_;

@@ -27,10 +27,10 @@ namespace weft::detail {
 //   Whoever takes slot t from top has moved top from t to t+1 by compare-exchange, and top never returns to t: one winner. pop
 //   takes slot b without that only when it saw top < b after it had published bottom = b. A thief that takes slot b must have read
 //   top == b and, after that, bottom > b. All four accesses are seq_cst, so they stand in one order: if the thief's load of bottom
-//   comes before pop's read-modify-write, so does its load of top == b, and then pop, loading top later still, cannot have seen top < b. If
-//   it comes after, it reads bottom <= b and takes nothing. For the last element (top == b) pop competes by compare-exchange like a
-//   thief. steal_half moves top from t to t+k. The slots t..t+k-1 were published (it saw bottom >= t+k) and can be reused only once
-//   top has passed them, so the copies it made before its compare-exchange succeeded are theirs.
+//   comes before pop's read-modify-write, so does its load of top == b, and then pop, loading top later still, cannot have seen top
+//   < b. If it comes after, it reads bottom <= b and takes nothing. For the last element (top == b) pop competes by
+//   compare-exchange like a thief. steal_half moves top from t to t+k. The slots t..t+k-1 were published (it saw bottom >= t+k) and
+//   can be reused only once top has passed them, so the copies it made before its compare-exchange succeeded are theirs.
 //
 // Growth doubles the array. The old one is kept until the deque dies, because a thief may still read it; what it reads there is
 // right, for the owner never writes to it again. All old ones together are smaller than the current one.

@@ -269,10 +269,19 @@ TEST_CASE("a depot takes magazines as long as it has room, however many have pas
     for (int round = 0; round < 3000; ++round) all = all && depot.put(size_class, &magazine) && depot.take(size_class) == &magazine;
     CHECK(all);
     CHECK(depot.take(size_class) == nullptr);
-    REQUIRE(depot.put(size_class, &magazine));
-    weft::detail::spare_frame second{&bottom, {0}};
-    CHECK_FALSE(depot.put(size_class, &second));
-    CHECK(depot.take(size_class) == &magazine);
+}
+
+TEST_CASE("what a full depot does not take costs the others nothing", "[frame_cache]") {
+    constexpr std::size_t full_class = 10;
+    constexpr std::size_t other_class = 11;
+    frame_depot depot(weft::detail::magazine_bytes);
+    depot.allow_one_more(full_class);
+    weft::detail::spare_frame bottom{nullptr, {0}};
+    weft::detail::spare_frame kept{&bottom, {0}};
+    weft::detail::spare_frame refused{&bottom, {0}};
+    REQUIRE(depot.put(full_class, &kept));
+    CHECK_FALSE(depot.put(other_class, &refused));
+    CHECK(depot.take(full_class) == &kept);
 }
 
 // Also under ThreadSanitizer, where the caches use no depot.

@@ -8,51 +8,41 @@ import (
 	"time"
 )
 
-// Go has no handle of a goroutine: where each result goes and one WaitGroup for all is the idiom, for spawn and for gather.
-func echoes(n int) []counter {
-	echoAll := func() int {
-		results := make([]int, n)
-		var spawned sync.WaitGroup
-		spawned.Add(n)
-		for i := 0; i < n; i++ {
-			go func(i int) {
-				results[i] = i
-				spawned.Done()
-			}(i)
-		}
-		spawned.Wait()
-		total := 0
-		for _, result := range results {
-			total += result
-		}
-		return total
+// The sum of what n goroutines return. Go has no handle of one: where each result goes and one WaitGroup for all is the idiom, for
+// spawn and for gather.
+func sumOfAll(n int, task func(i int) int) int {
+	results := make([]int, n)
+	var spawned sync.WaitGroup
+	spawned.Add(n)
+	for i := 0; i < n; i++ {
+		go func(i int) {
+			results[i] = task(i)
+			spawned.Done()
+		}(i)
 	}
-	return measure(n, n*(n-1)/2, echoAll)
+	spawned.Wait()
+	total := 0
+	for _, result := range results {
+		total += result
+	}
+	return total
+}
+
+func echoes(n int) []counter {
+	echo := func(i int) int { return i }
+	return measure(n, n*(n-1)/2, func() int { return sumOfAll(n, echo) })
 }
 
 func yield(tasks int) []counter {
 	const yields = 1000
-	allGiveWay := func() int {
-		done := make([]int, tasks)
-		var spawned sync.WaitGroup
-		spawned.Add(tasks)
-		for i := range done {
-			go func(i int) {
-				for done[i] < yields {
-					runtime.Gosched()
-					done[i]++
-				}
-				spawned.Done()
-			}(i)
+	giveWay := func(int) int {
+		done := 0
+		for ; done < yields; done++ {
+			runtime.Gosched()
 		}
-		spawned.Wait()
-		total := 0
-		for _, times := range done {
-			total += times
-		}
-		return total
+		return done
 	}
-	return measure(tasks*yields, tasks*yields, allGiveWay)
+	return measure(tasks*yields, tasks*yields, func() int { return sumOfAll(tasks, giveWay) })
 }
 
 // Every thread of a Go program belongs to its runtime; one that is locked to its goroutine comes closest to one outside.
