@@ -5,14 +5,14 @@
 
 namespace weft::detail {
 
-void* allocate_cached_frame(std::size_t size_class) {
+void* allocate_cached_frame(std::size_t rounded_size) {
     WEFT_COMPILER_BARRIER();
-    return this_frame_cache->allocate(size_class);
+    return this_frame_cache->allocate(rounded_size);
 }
 
-void free_cached_frame(void* frame, std::size_t size_class) noexcept {
+void free_cached_frame(void* frame, std::size_t rounded_size) noexcept {
     WEFT_COMPILER_BARRIER();
-    this_frame_cache->free(frame, size_class);
+    this_frame_cache->free(frame, rounded_size);
 }
 
 void* allocate_large_frame(std::size_t size) {

@@ -10,7 +10,7 @@ constinit spare_frame frame_cache::no_room{nullptr, {0}};
 constinit std::array<spare_frame, frame_classes> frame_cache::bottoms = [] {
     std::array<spare_frame, frame_classes> made{};
     for (std::size_t size_class = 1; size_class < frame_classes; ++size_class)
-        made[size_class] = {nullptr, {magazine_capacity(size_class)}};
+        made[size_class] = {nullptr, {static_cast<std::ptrdiff_t>(magazine_capacity(size_class))}};
     return made;
 }();
 
@@ -40,9 +40,9 @@ frame_cache::~frame_cache() {
     }
 }
 
-void* frame_cache::allocate_from_empty(std::size_t size_class) {
+void* frame_cache::allocate_from_empty(list& frames) {
+    std::size_t const size_class = class_of(frames);
     if (depot_) {
-        list& frames = lists_[size_class];
         spare_frame* more = std::exchange(frames.spare, nullptr);
         if (!more) more = depot_->take(size_class);
         if (more) {
@@ -57,9 +57,9 @@ void* frame_cache::allocate_from_empty(std::size_t size_class) {
     return allocate_uncached(size_class * frame_granularity);
 }
 
-void frame_cache::free_into_full(void* frame, std::size_t size_class) noexcept {
+void frame_cache::free_into_full(void* frame, list& frames) noexcept {
     if (!depot_) return free_uncached(frame);
-    list& frames = lists_[size_class];
+    std::size_t const size_class = class_of(frames);
     if (frames.spare && !depot_->put(size_class, frames.spare)) free_magazine(frames.spare);
     frames.spare = frames.newest;
     spare_frame& bottom = bottoms[size_class];

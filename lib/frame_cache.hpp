@@ -33,21 +33,21 @@ public:
     ~frame_cache();
 
     // Throws std::bad_alloc. Everything but the pop and the push is a call at the end, so that these need no stack frame.
-    [[nodiscard]] WEFT_ALWAYS_INLINE void* allocate(std::size_t size_class) {
-        list& frames = lists_[size_class];
+    [[nodiscard]] WEFT_ALWAYS_INLINE void* allocate(std::size_t rounded_size) {
+        list& frames = list_of(rounded_size);
         spare_frame* const newest = frames.newest;
         spare_frame* const next = newest->next;
-        if (!next) [[unlikely]] return allocate_from_empty(size_class);
+        if (!next) [[unlikely]] return allocate_from_empty(frames);
         frames.newest = next;
         return newest;
     }
 
-    WEFT_ALWAYS_INLINE void free(void* frame, std::size_t size_class) noexcept {
-        list& frames = lists_[size_class];
+    WEFT_ALWAYS_INLINE void free(void* frame, std::size_t rounded_size) noexcept {
+        list& frames = list_of(rounded_size);
         spare_frame* const newest = frames.newest;
-        std::size_t const room = newest->room;
-        if (room == 0) [[unlikely]] return free_into_full(frame, size_class);
-        frames.newest = new (frame) spare_frame{newest, {room - 1}};
+        std::ptrdiff_t const room = newest->room - 1;
+        if (room < 0) [[unlikely]] return free_into_full(frame, frames);
+        frames.newest = new (frame) spare_frame{newest, {room}};
     }
 
 private:
@@ -61,8 +61,15 @@ private:
     static std::array<spare_frame, frame_classes> bottoms;
     static spare_frame no_room;
 
-    WEFT_NOINLINE void* allocate_from_empty(std::size_t size_class);
-    WEFT_NOINLINE void free_into_full(void* frame, std::size_t size_class) noexcept;
+    // Entry n belongs to frames of n * granularity bytes, and is as large as the granularity: the size is its offset.
+    [[nodiscard]] WEFT_ALWAYS_INLINE list& list_of(std::size_t rounded_size) noexcept {
+        static_assert(sizeof(list) == frame_granularity);
+        return *reinterpret_cast<list*>(reinterpret_cast<std::byte*>(lists_.data()) + rounded_size);
+    }
+    [[nodiscard]] std::size_t class_of(list const& frames) const noexcept { return static_cast<std::size_t>(&frames - lists_.data()); }
+
+    WEFT_NOINLINE void* allocate_from_empty(list& frames);
+    WEFT_NOINLINE void free_into_full(void* frame, list& frames) noexcept;
 
     std::array<list, frame_classes> lists_;
     std::array<std::uint16_t, frame_classes> uncached_{};  // how many came from the allocator, up to a magazine's worth

@@ -18,14 +18,15 @@ bool idle::begin_search() noexcept {
     return true;
 }
 
-bool idle::end_search() noexcept {
-    return (counts_.fetch_sub(one_searching, std::memory_order_seq_cst) & searching_mask) == 1;
+idle::census idle::end_search() noexcept {
+    return census_of(counts_.fetch_sub(one_searching, std::memory_order_seq_cst) - one_searching);
 }
 
-void idle::fall_asleep(unsigned worker, bool searching) {
+idle::census idle::fall_asleep(unsigned worker, bool searching) {
     std::lock_guard const lock(mutex_);
     sleepers_.push_back(worker);
-    counts_.fetch_add(one_asleep - (searching ? one_searching : 0), std::memory_order_seq_cst);
+    std::uint64_t const change = one_asleep - (searching ? one_searching : 0);
+    return census_of(counts_.fetch_add(change, std::memory_order_seq_cst) + change);
 }
 
 bool idle::rise(unsigned worker, bool to_search) {

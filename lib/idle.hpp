@@ -25,14 +25,21 @@ public:
     idle(idle const&) = delete;
     idle& operator=(idle const&) = delete;
 
+    // How many there are of each at one moment.
+    struct census {
+        std::uint32_t searching;
+        std::uint32_t asleep;
+    };
+
     // busy -> searching, unless half of the workers that are awake search already: more would only contend.
     [[nodiscard]] bool begin_search() noexcept;
 
-    // searching -> busy. True: it was the last one, so nobody watches for new work unless the caller wakes somebody.
-    [[nodiscard]] bool end_search() noexcept;
+    // searching -> busy. With nobody left who searches, nobody watches for new work unless the caller wakes somebody.
+    [[nodiscard]] census end_search() noexcept;
 
-    // -> asleep, from searching or busy. The caller then passes a heavy fence, and looks once more before it parks.
-    void fall_asleep(unsigned worker, bool searching);
+    // -> asleep, from searching or busy. The caller then looks once more before it parks, after a heavy fence if another worker is
+    // awake.
+    [[nodiscard]] census fall_asleep(unsigned worker, bool searching);
 
     // asleep -> busy or searching, by itself. False: somebody had chosen this worker already; it is searching, and its parker has a
     // token.
@@ -40,10 +47,11 @@ public:
 
     // Whether a job that was just published needs somebody to be woken: somebody sleeps, and nobody searches who will find it.
     // After a light fence. relaxed: that fence orders it.
-    [[nodiscard]] bool wants_waking() const noexcept {
-        std::uint64_t const counts = counts_.load(std::memory_order_relaxed);
-        return counts >= one_asleep && (counts & searching_mask) == 0;
-    }
+    [[nodiscard]] bool wants_waking() const noexcept { return wants_waking(counts_.load(std::memory_order_relaxed)); }
+    // The same for a job from outside, after no fence. acq_rel: this and every change of the counts are read-modify-writes of one
+    // word, so whichever of two comes second sees all that was before the first. If weaker: the publisher misses that the last
+    // searcher stops, and that one misses the job.
+    [[nodiscard]] bool wants_waking_from_outside() noexcept { return wants_waking(counts_.fetch_add(0, std::memory_order_acq_rel)); }
     // seq_cst, for those whose other half is a seq_cst operation and no fence (timer_driver.hpp).
     [[nodiscard]] bool somebody_sleeps() const noexcept { return counts_.load(std::memory_order_seq_cst) >= one_asleep; }
 
@@ -52,13 +60,19 @@ public:
     [[nodiscard]] std::optional<unsigned> choose_sleeper(unsigned spare);
 
     // For the watchdog's report.
-    [[nodiscard]] std::uint32_t searching() const noexcept { return static_cast<std::uint32_t>(counts_.load() & searching_mask); }
-    [[nodiscard]] std::uint32_t asleep() const noexcept { return static_cast<std::uint32_t>(counts_.load() / one_asleep); }
+    [[nodiscard]] census now() const noexcept { return census_of(counts_.load()); }
 
 private:
     static constexpr std::uint64_t one_searching = 1;
     static constexpr std::uint64_t searching_mask = 0xffff'ffff;
     static constexpr std::uint64_t one_asleep = std::uint64_t{1} << 32;
+
+    static constexpr census census_of(std::uint64_t counts) noexcept {
+        return {static_cast<std::uint32_t>(counts & searching_mask), static_cast<std::uint32_t>(counts / one_asleep)};
+    }
+    static constexpr bool wants_waking(std::uint64_t counts) noexcept {
+        return counts >= one_asleep && (counts & searching_mask) == 0;
+    }
 
     unsigned const workers_;
     // All changes are seq_cst, and those of the sleeping half are made with mutex_ held.

@@ -40,7 +40,16 @@ void scheduler::stop() noexcept {
 
 void scheduler::inject(job entering) {
     entrance.push(entering);
-    announce_work();
+    announce_from_outside();
+}
+
+void scheduler::inject_without_memory(job entering) noexcept {
+    entrance.push_without_memory(entering);
+    announce_from_outside();
+}
+
+void scheduler::announce_from_outside() noexcept {
+    if (idle_workers.wants_waking_from_outside()) wake_one();
 }
 
 void scheduler::wake_one() noexcept {
@@ -54,7 +63,8 @@ bool scheduler::work_visible() const noexcept {
 }
 
 void scheduler::dump(std::ostream& out) const {
-    out << "  " << workers.size() << " workers, " << idle_workers.searching() << " searching, " << idle_workers.asleep() << " asleep; "
+    auto const [searching, asleep] = idle_workers.now();
+    out << "  " << workers.size() << " workers, " << searching << " searching, " << asleep << " asleep; "
         << entrance.size() << " jobs from outside, " << timers.armed() << " timers armed, timekeeper ";
     if (timers.timekeeper() == timer_driver::nobody)
         out << "nobody\n";

@@ -31,10 +31,11 @@ public:
     // Asks the workers to end when their present job gives the thread back, and joins them.
     void stop() noexcept;
 
-    // A ready job from a thread that is no worker of this scheduler.
+    // A ready job from a thread that is no worker of this scheduler. Throws std::bad_alloc.
     void inject(job entering);
+    void inject_without_memory(job entering) noexcept;
 
-    // After a job was published: wakes a sleeper if nobody searches.
+    // By a worker, after it has published a job: wakes a sleeper if nobody searches.
     void announce_work() noexcept {
         if (somebody_to_wake()) [[unlikely]] wake_one();
     }
@@ -59,6 +60,8 @@ public:
     timer_driver timers;
 
 private:
+    void announce_from_outside() noexcept;
+
     std::atomic<bool> stopping_{false};
     std::vector<std::thread> threads_;
 };

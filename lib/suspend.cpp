@@ -18,7 +18,7 @@ namespace weft::detail {
 namespace {
 
 void arm(worker& here, timer_entry& entry, promise_base& sleeper, std::int64_t deadline) noexcept {
-    sleeper.owner = here.running;
+    leave_fork(here, sleeper);
     entry.deadline = deadline;
     entry.waiter = handle_of(sleeper);
     here.armed_timer();
@@ -31,7 +31,7 @@ void arm(worker& here, timer_entry& entry, promise_base& sleeper, std::int64_t d
 void suspend_to_back(promise_base& yielding) noexcept {
     WEFT_COMPILER_BARRIER();
     worker& here = *this_worker;
-    yielding.owner = here.running;
+    leave_fork(here, yielding);
     here.make_ready(handle_of(yielding));
 }
 
@@ -75,8 +75,15 @@ relay bring_back(promise_base& suspended) {
 
 std::coroutine_handle<> relay_to_current_runtime(promise_base& suspended) {
     WEFT_COMPILER_BARRIER();
-    suspended.owner = this_worker->running;
-    return bring_back(suspended).frame;
+    std::coroutine_handle<> const made = bring_back(suspended).frame;
+    leave_fork(*this_worker, suspended);
+    return made;
+}
+
+void destroy_relay(std::coroutine_handle<> unused) noexcept {
+    WEFT_COMPILER_BARRIER();
+    unused.destroy();
+    this_worker->stay_in_fork();
 }
 
 }  // namespace weft::detail

@@ -19,10 +19,21 @@ promise_base* owner_of(job suspended) noexcept {
     switch (promise.role) {
         case role::spawned: return &promise;
         // All children of a gather, started or not, run for the task that the gathering coroutine runs for.
-        case role::joined: return static_cast<join*>(promise.link)->parent->owner;
+        case role::joined:
+        case role::away: return promise.joined_slot().joined().parent->owner;
         case role::awaited: break;
     }
     return promise.owner;
+}
+
+promise_base* take_over(job from_queue) noexcept {
+    promise_base& promise = promise_of(from_queue.address());
+    if (promise.role == role::joined) promise.role = role::away;
+    return owner_of(from_queue);
+}
+
+void set_away(job child, bool away) noexcept {
+    promise_of(child.address()).role = away ? role::away : role::joined;
 }
 
 void remember_owner(job suspended, promise_base* owner) noexcept {
@@ -47,7 +58,7 @@ void make_spawned(promise_base& unstarted, run_group& group, std::source_locatio
 }
 
 void unmake_spawned(promise_base& task) noexcept {
-    task.role = role::awaited;
+    task.role = role::joined;
 }
 
 void spawn_on_current_runtime(promise_base& unstarted, std::source_location where) {
@@ -82,21 +93,15 @@ void schedule(promise_base& suspended) noexcept {
     try {
         core.pool.inject(handle_of(suspended));
     } catch (std::bad_alloc const&) {
-        core.pool.entrance.push_without_memory(handle_of(suspended));
-        core.pool.announce_work();
+        core.pool.inject_without_memory(handle_of(suspended));
     }
 }
 
 // ---- End
 
 void record_exception(promise_base& failed) noexcept {
-    if (failed.role == role::joined) {
-        failed.slot->exception = std::current_exception();
-        record_join_failure(failed);
-    } else {
-        std::construct_at(&failed.exception, std::current_exception());
-        failed.outcome = outcome::exception;
-    }
+    std::construct_at(&failed.exception, std::current_exception());
+    failed.outcome = outcome::exception;
 }
 
 std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
@@ -132,12 +137,15 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
     WEFT_COMPILER_BARRIER();
     worker& here = *this_worker;
     if (here.running == &task) throw invalid_state("weft: a task awaits its own join_handle and would wait for ever");
-    waiting.owner = here.running;
+    leave_fork(here, waiting);
     node.waiting = &waiting;
     // acquire: pairs with end_spawned, for the case that the task has ended.
     waiter* newest = task.waiters.load(std::memory_order_acquire);
     do {
-        if (newest == &ended_mark) return here.transfer(handle_of(waiting));
+        if (newest == &ended_mark) {
+            here.stay_in_fork();
+            return here.transfer(handle_of(waiting));
+        }
         node.next = newest;
         // release. Pairs with: the exchange in end_spawned. Makes visible: the node. If weaker: it wakes nobody knows whom.
     } while (!task.waiters.compare_exchange_weak(newest, &node, std::memory_order_release, std::memory_order_acquire));
@@ -163,6 +171,7 @@ void drop_reference(promise_base& task) noexcept {
     // weaker: it is freed while the other still reads. The load spares the last one the read-modify-write; acquire: the same pair.
     if (task.references.load(std::memory_order_acquire) != 1 && task.references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     if (task.outcome == outcome::exception) forget_failure(task);
+    task.drop_exception();
     handle_of(task).destroy();
 }
 

@@ -24,7 +24,10 @@ WEFT_NOIPA void schedule(promise_base& suspended) noexcept;
 // The run group that a suspended coroutine's task belongs to.
 [[nodiscard]] run_group& group_of(promise_base& suspended) noexcept;
 
-// A gather's child has failed: the first one's exception is the gather's.
-void record_join_failure(promise_base& failed) noexcept;
+// The coroutine that runs here suspends. Before anybody can find it to resume it.
+inline void leave_fork(worker& here, promise_base& suspending) noexcept {
+    suspending.owner = here.running;
+    here.leave_fork();
+}
 
 }  // namespace weft::detail

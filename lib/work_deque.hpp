@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <weft/detail/config.hpp>
@@ -69,10 +70,14 @@ public:
         return true;
     }
 
-    // Owner. Pushes values[count-1] first and values[0] last, in one step. They must have been reserved.
-    void push_reversed(Value const* values, std::size_t count) noexcept {
+    // Owner. Pushes values[count-1] first and values[0] last, in one step, and leaves empty values behind. They must have been
+    // reserved.
+    void push_reversed(Value* values, std::size_t count) noexcept {
         std::int64_t b = bottom_.load(std::memory_order_relaxed);
-        while (count > 0) slot(b++).store(values[--count], std::memory_order_relaxed);
+        Atomic<Value>* const slots = own_slots_;  // in locals: the stores below might change the members, for all the compiler knows
+        std::size_t const mask = own_mask_;
+        while (count > 0)
+            slots[static_cast<std::size_t>(b++) & mask].store(std::exchange(values[--count], Value{}), std::memory_order_relaxed);
         publish(b);
     }
 

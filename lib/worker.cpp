@@ -28,7 +28,7 @@ void worker::loop() noexcept {
 
 void worker::run(job next) noexcept {
     watch_time();
-    running = owner_of(next);
+    running = take_over(next);
     for (;;) {
         next.resume();
         if (std::exchange(giving_way_, false)) forks_until_look_up_ = look_up_interval_;
@@ -50,10 +50,11 @@ void worker::run(job next) noexcept {
     }
 }
 
-bool worker::go_on_with_child() noexcept {
+bool worker::go_on_with_child(job child) noexcept {
     while (next_) {
+        child_of_fork = child;
         std::exchange(next_, {}).resume();
-        if (std::exchange(ended_child_of, nullptr)) return true;
+        if (child_of_fork) return true;
     }
     // It may have armed a timer, and its gather's other children are no new jobs to the loop.
     watch_time();
@@ -231,17 +232,18 @@ void worker::stop_searching() noexcept {
     // Whoever published a job while this worker searched has woken nobody, counting on it. Alone, it passes that on: lib/README.md,
     // "Sleeping and waking", step 4.
     watch_time_ = true;
-    idle& others = pool_.idle_workers;
-    if (!others.end_search() || !others.somebody_sleeps()) return;
-    asymmetric_fence::heavy();
+    idle::census const now = pool_.idle_workers.end_search();
+    if (now.searching > 0 || now.asleep == 0) return;
+    if (now.asleep + 1 < pool_.workers.size()) asymmetric_fence::heavy();
     if (pool_.work_visible()) pool_.wake_one();
 }
 
 void worker::sleep() noexcept {
     idle& others = pool_.idle_workers;
     timer_driver& timers = pool_.timers;
-    others.fall_asleep(index_, std::exchange(searching_, false));
-    asymmetric_fence::heavy();
+    idle::census const now = others.fall_asleep(index_, std::exchange(searching_, false));
+    // Where all sleep, only other threads publish; they need none. lib/README.md, "Sleeping and waking", step 3.
+    if (now.asleep < pool_.workers.size()) asymmetric_fence::heavy();
     // With work in sight it searches, even if enough others do: else it would be here again at once, and the fence is not cheap.
     bool const work_in_sight = pool_.work_visible();
     searching_ = work_in_sight;

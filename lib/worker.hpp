@@ -4,6 +4,7 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <utility>
 
 #include <weft/detail/config.hpp>
 
@@ -19,7 +20,9 @@ struct join;
 struct promise_base;
 
 // What the loop asks of the layer of tasks, which stands above it (lib/task_core.cpp, lib/join.cpp).
-[[nodiscard]] promise_base* owner_of(job suspended) noexcept;
+// The job's owner. A gather's child that was in a queue is away from now on.
+[[nodiscard]] promise_base* take_over(job from_queue) noexcept;
+void set_away(job child, bool away) noexcept;
 void remember_owner(job suspended, promise_base* owner) noexcept;
 void release_ended(promise_base& task, unsigned worker) noexcept;
 // A child of that gather has ended, not on its fork's stack. Answers who goes on: the parent, or null.
@@ -44,15 +47,28 @@ public:
     WEFT_ALWAYS_INLINE std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
         if (WEFT_STACK_ADDRESS() >= stack_floor_) [[likely]] return next;
         next_ = next;
+        child_of_fork = {};
         return std::noop_coroutine();
     }
 
     // Runs a child of a gather on top of the present stack. True: it has ended. False: it is suspended, and may be anywhere by now.
+    // Afterwards child_of_fork is to be set to what it was.
     [[nodiscard]] WEFT_ALWAYS_INLINE bool run_child(job child) noexcept {
+        child_of_fork = child;
         child.resume();
-        if (!ended_child_of) [[unlikely]] return go_on_with_child();
-        ended_child_of = nullptr;
+        if (!child_of_fork) [[unlikely]] return go_on_with_child(child);
         return true;
+    }
+
+    // The running coroutine suspends: its fork's call will return without an end. Before anybody can find it to resume it.
+    void leave_fork() noexcept {
+        left_fork_ = std::exchange(child_of_fork, {});
+        if (left_fork_) set_away(left_fork_, true);
+    }
+    // It goes on here after all. Nothing has run in between.
+    void stay_in_fork() noexcept {
+        child_of_fork = left_fork_;
+        if (left_fork_) set_away(left_fork_, false);
     }
 
     // Once in so many forks, and where the stack is deep. Cheap.
@@ -80,7 +96,9 @@ public:
     // A task that has just ended, to be released once its coroutine is really suspended, which is when the loop has the thread
     // again.
     promise_base* ended = nullptr;
-    // The gather whose child has just ended; read, and cleared, by whoever resumed that child or what it waited for.
+    // The gather's child that runs now, called by its fork, and has not left that call. Null: what runs now was resumed by the loop.
+    job child_of_fork;
+    // The gather of which a child has just ended that was away; read, and cleared, by the loop.
     join* ended_child_of = nullptr;
     parker park;
 
@@ -103,7 +121,7 @@ private:
     static constexpr int pauses_per_round = 8;
 
     void run(job next) noexcept;
-    [[nodiscard]] WEFT_NOINLINE bool go_on_with_child() noexcept;
+    [[nodiscard]] WEFT_NOINLINE bool go_on_with_child(job child) noexcept;
     [[nodiscard]] WEFT_NOINLINE bool look_up() noexcept;
     void watch_time() noexcept;
     [[nodiscard]] job next_job() noexcept;
@@ -128,6 +146,7 @@ private:
     std::int64_t look_up_last_ = 0;
     bool giving_way_ = false;         // until the loop has the thread again, no fork begins a child
     std::uintptr_t stack_floor_ = 0;  // below it the stack is deep
+    job left_fork_;                   // what child_of_fork was before leave_fork
     std::coroutine_handle<> next_;    // what goes on when the stack is unwound to whoever resumed the present coroutine
     unsigned jobs_ = 0;
     bool others_first_ = false;

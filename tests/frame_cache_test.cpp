@@ -37,13 +37,13 @@ constexpr bool caching = !config::asan && !config::tsan;
 // As a coroutine's operator new and delete, with a cache of the test's own instead of the worker's.
 void* allocate(frame_cache& cache, std::size_t size) {
     const std::size_t size_class = weft::detail::frame_class_of(size);
-    return size_class < weft::detail::frame_classes ? cache.allocate(size_class) : weft::detail::allocate_uncached(size);
+    return size_class < weft::detail::frame_classes ? cache.allocate(size_class * weft::detail::frame_granularity) : weft::detail::allocate_uncached(size);
 }
 
 void give_back(frame_cache& cache, void* frame, std::size_t size) {
     const std::size_t size_class = weft::detail::frame_class_of(size);
     if (size_class < weft::detail::frame_classes)
-        cache.free(frame, size_class);
+        cache.free(frame, size_class * weft::detail::frame_granularity);
     else
         weft::detail::free_uncached(frame);
 }

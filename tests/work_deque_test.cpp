@@ -151,14 +151,18 @@ TEST_CASE("push_reversed: values[0] is popped first, values[count - 1] stolen fi
         }
         lifo.push(100);
         lifo.reserve(values.size());
-        lifo.push_reversed(values.data(), values.size());
+        auto pushed = values;
+        lifo.push_reversed(pushed.data(), pushed.size());
+        CHECK(pushed == decltype(pushed){});  // taken out of there
         CHECK(lifo.size() == 6);
         CHECK(lifo.pop() == 1);
         CHECK(lifo.pop() == 2);
         CHECK(lifo.steal().value == 100);
         CHECK(lifo.steal().value == 5);
         CHECK(pop_all(lifo) == std::vector<int>{3, 4});
-        lifo.push_reversed(values.data(), 0);
+        pushed = values;
+        lifo.push_reversed(pushed.data(), 0);
+        CHECK(pushed == values);
         CHECK(lifo.empty());
     }
 }
@@ -176,7 +180,8 @@ TEST_CASE("what was reserved is there, also after thieves have moved on", "[work
                 REQUIRE(lifo.pop() == 8);
             }
             lifo.reserve(count);
-            lifo.push_reversed(values.data(), count);
+            std::vector<int> pushed = values;
+            lifo.push_reversed(pushed.data(), count);
             CHECK(lifo.size() == count);
             CHECK(steal_all(lifo) == reversed(numbers(1, static_cast<int>(count))));
         }
@@ -191,7 +196,7 @@ TEST_CASE("a popped element that is put back needs no room", "[work_deque]") {
         push_range(lifo, 1, 4);
         for (int time = 0; time < stolen; ++time) REQUIRE(lifo.steal().value == time + 1);
         for (int time = 0; time < 20; ++time) {
-            const int popped = lifo.pop();
+            int popped = lifo.pop();
             REQUIRE(popped == 4);
             lifo.push_reversed(&popped, 1);
         }
@@ -285,8 +290,8 @@ TEST_CASE("any sequence of operations does what a plain list does", "[work_deque
                     std::vector<int> several;
                     for (int count = below(20); count > 0; --count) several.push_back(next++);
                     tested.reserve(several.size());
-                    tested.push_reversed(several.data(), several.size());
                     model.insert(model.end(), several.rbegin(), several.rend());
+                    tested.push_reversed(several.data(), several.size());
                     break;
                 }
             }

@@ -85,7 +85,7 @@ using element_t =
 template <bool ReturnExceptions, class Value>
 element_t<ReturnExceptions, Value> take_element(slot<Value>& from) {
     if constexpr (ReturnExceptions) {
-        if (from.exception) return std::move(from.exception);
+        if (from.failed()) return std::exception_ptr(from.exception);
         if constexpr (std::is_void_v<Value>)
             return {};
         else
@@ -107,6 +107,11 @@ public:
 protected:
     gather_join() noexcept {}
 
+    void give_slot(std::coroutine_handle<> child, slot_base& place) noexcept {
+        place.begin(join_);
+        promise_of(child.address()).link = &place;
+    }
+
     // The frames that are null afterwards belong to themselves.
     template <std::size_t Count, class Promise>
     bool start(std::coroutine_handle<Promise> awaiting, std::coroutine_handle<>* frames, std::size_t count) {
@@ -120,11 +125,20 @@ protected:
     }
 
     [[nodiscard]] bool failed() const noexcept { return join_.failed(); }
-    void rethrow_if_failed() const {
-        if (failed()) [[unlikely]] rethrow_first(join_);
+
+    // Of all slots, each given to `drop_exception` by `visit_slots`.
+    WEFT_NOINLINE void drop_exceptions(auto visit_slots) noexcept {
+        visit_slots([](auto& place) {
+            if (place.failed()) std::destroy_at(&place.exception);
+        });
+        join_.forget_failure();
+    }
+    [[noreturn]] WEFT_NOINLINE void rethrow_first(auto visit_slots) {
+        std::exception_ptr const first = *join_.first_failed.load(std::memory_order_relaxed);
+        drop_exceptions(visit_slots);
+        std::rethrow_exception(first);
     }
 
-    WEFT_NOINLINE static void drop_exception(slot_base& from) noexcept { std::destroy_at(&from.exception); }
     WEFT_NOINLINE static void destroy_unstarted(std::span<std::coroutine_handle<> const> frames) noexcept {
         for (std::coroutine_handle<> const frame : frames)
             if (frame) frame.destroy();
@@ -148,7 +162,9 @@ public:
     ~gather_tuple() {
         if constexpr (count != 0) {
             if (frames_[0]) [[unlikely]] destroy_unstarted(frames_);
-            if (failed()) [[unlikely]] std::apply([](auto&... each) { (drop_exception(each), ...); }, slots_);
+            // Else they are dropped before the first one is thrown.
+            if constexpr (ReturnExceptions)
+                if (failed()) [[unlikely]] drop_exceptions(each_slot());
         }
     }
 
@@ -178,12 +194,17 @@ private:
 
     template <std::size_t... Index>
     void give_slots(std::index_sequence<Index...>) noexcept {
-        ((promise_of(frames_[Index].address()).slot = &std::get<Index>(slots_)), ...);
+        (give_slot(frames_[Index], std::get<Index>(slots_)), ...);
+    }
+
+    auto each_slot() noexcept {
+        return [this](auto visit) { std::apply([visit](auto&... each) { (visit(each), ...); }, slots_); };
     }
 
     template <std::size_t... Index>
     auto collect(std::index_sequence<Index...>) {
-        if constexpr (!ReturnExceptions && count != 0) rethrow_if_failed();
+        if constexpr (!ReturnExceptions && count != 0)
+            if (failed()) [[unlikely]] rethrow_first(each_slot());
         if constexpr (ReturnExceptions || count == 0 || !(std::is_void_v<Values> && ...))
             return std::tuple<element_t<ReturnExceptions, Values>...>(
                 take_element<ReturnExceptions, Values>(std::get<Index>(slots_))...);
@@ -237,8 +258,8 @@ public:
     gather_vector(gather_vector&& other) noexcept
         : children_(std::move(other.children_)), spent_(std::exchange(other.spent_, true)) {}
     ~gather_vector() {
-        if (failed()) [[unlikely]]
-            for (slot<Value>& place : slots_) drop_exception(place);
+        if constexpr (ReturnExceptions)
+            if (failed()) [[unlikely]] drop_exceptions(each_slot());
     }
 
     bool await_ready() const {
@@ -250,12 +271,13 @@ public:
     WEFT_NOINLINE_SUSPEND bool await_suspend(std::coroutine_handle<Promise> awaiting) {
         auto* const frames = reinterpret_cast<std::coroutine_handle<>*>(children_.data());
         slots_.allocate(children_.size());
-        for (std::size_t index = 0; slot<Value>& place : slots_) promise_of(frames[index++].address()).slot = &place;
+        for (std::size_t index = 0; slot<Value>& place : slots_) give_slot(frames[index++], place);
         return start<std::dynamic_extent>(awaiting, frames, children_.size());
     }
 
     auto await_resume() {
-        if constexpr (!ReturnExceptions) rethrow_if_failed();
+        if constexpr (!ReturnExceptions)
+            if (failed()) [[unlikely]] rethrow_first(each_slot());
         if constexpr (ReturnExceptions || !std::is_void_v<Value>) {
             using element = element_t<ReturnExceptions, Value>;
             std::vector<std::conditional_t<std::is_reference_v<element>, std::reference_wrapper<std::remove_reference_t<element>>, element>>
@@ -267,6 +289,12 @@ public:
     }
 
 private:
+    auto each_slot() noexcept {
+        return [this](auto visit) {
+            for (slot<Value>& place : slots_) visit(place);
+        };
+    }
+
     std::vector<task<Value>> children_;
     slot_array<Value> slots_;
     bool spent_ = false;  // moved from

@@ -82,7 +82,10 @@ public:
     explicit awaiter(task&& awaited) : frame_(awaited.unstarted()) { awaited.release(); }
     awaiter(awaiter const&) = delete;
     awaiter& operator=(awaiter const&) = delete;
-    ~awaiter() { frame_.destroy(); }
+    ~awaiter() {
+        frame_.promise().drop_exception();
+        frame_.destroy();
+    }
 
     bool await_ready() const noexcept { return false; }
 
@@ -90,6 +93,7 @@ public:
     WEFT_NOINLINE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) const noexcept {
         static_assert(std::derived_from<Promise, detail::promise_base>,
                       "weft::task can be awaited only in a weft::task; from other code use weft::run or weft::runtime::submit");
+        frame_.promise().role = detail::role::awaited;
         frame_.promise().link = awaiting.address();
         return detail::transfer_to(frame_);
     }

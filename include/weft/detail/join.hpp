@@ -7,6 +7,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 
 #include <weft/detail/config.hpp>
@@ -14,9 +15,8 @@
 namespace weft::detail {
 
 struct promise_base;
-struct slot_base;
 
-// One gather. Lives in the awaiting coroutine's frame; the children point at it.
+// One gather. Lives in the awaiting coroutine's frame; the children's slots point at it.
 struct join {
     promise_base* parent;
     std::uint32_t children;
@@ -24,8 +24,8 @@ struct join {
     union {
         std::atomic<std::uint32_t> pending;
     };
-    // The place of the exception that came first in time.
-    std::atomic<slot_base*> first_failed{nullptr};
+    // The exception that came first in time, in its slot.
+    std::atomic<std::exception_ptr const*> first_failed{nullptr};
 
     join() noexcept {}
 
@@ -34,6 +34,7 @@ struct join {
         children = count;
         std::construct_at(&pending, count + 1);  // the push that lets thieves see the children publishes it
     }
+    void forget_failure() noexcept { first_failed.store(nullptr, std::memory_order_relaxed); }
     // Once all have ended. relaxed: the end of every child happens before this (the acquire in lib/join.cpp).
     [[nodiscard]] bool failed() const noexcept { return first_failed.load(std::memory_order_relaxed) != nullptr; }
 };
@@ -41,11 +42,10 @@ struct join {
 // Starts the children, taking them out of `frames`, and runs those that nobody steals, one after the other, on top of the present
 // stack. False: all have ended, and the parent goes on at once. True: the last one to end resumes it, perhaps already.
 // Throws std::bad_alloc with nothing started or taken. The join has begun, its parent is suspended, and every child has its slot.
+// `frames` are null afterwards.
 WEFT_API WEFT_NOIPA bool fork(join& joined, std::coroutine_handle<>* frames, std::size_t count);
 
-// The same for two, the commonest gather.
+// The same for two, the commonest gather. Of `frames` only the first one is certainly null afterwards.
 WEFT_API WEFT_NOIPA bool fork_two(join& joined, std::coroutine_handle<>* frames);
-
-[[noreturn]] WEFT_API WEFT_NOINLINE void rethrow_first(join const& joined);
 
 }  // namespace weft::detail

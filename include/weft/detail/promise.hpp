@@ -43,10 +43,15 @@ struct awaiter_reference {
 
 // Who is told when the coroutine ends.
 enum class role : std::uint8_t {
+    joined,   // a gather whose fork runs it, on top of its own stack: `link` is its slot. Every coroutine begins so.
+    away,     // a gather, and it has left that stack, or never was there: `link` as before
     awaited,  // the coroutine that awaits it: `link` is that coroutine's frame
-    joined,   // a gather: `link` is its join
     spawned,  // the handles that await it, and its run: `waiters` and `group`
 };
+
+constexpr bool is_child(role of) noexcept {
+    return of == role::joined || of == role::away;
+}
 
 enum class outcome : std::uint8_t { pending, value, exception };
 
@@ -66,7 +71,7 @@ struct promise_base {
         promise_base* owner;
         std::exception_ptr exception;  // with outcome::exception; such a coroutine never suspends again and needs no owner
     };
-    detail::role role = role::awaited;
+    detail::role role = role::joined;
     detail::outcome outcome = outcome::pending;
     bool is_main;  // with role::spawned: this is the main task of a run
 
@@ -79,7 +84,6 @@ struct promise_base {
     };
     union {
         std::atomic<waiter*> waiters;  // who awaits the end, newest first; `ended_mark` once the task has ended
-        slot_base* slot;               // with role::joined: where the result goes
     };
     union {
         run_group* group;
@@ -89,11 +93,17 @@ struct promise_base {
         std::source_location spawned_at;
     };
 
+    [[nodiscard]] bool is_child() const noexcept { return detail::is_child(role); }
+    [[nodiscard]] slot_base& joined_slot() const noexcept { return *static_cast<slot_base*>(link); }
+
     promise_base() noexcept {}
     promise_base(promise_base const&) = delete;
     promise_base& operator=(promise_base const&) = delete;
-    ~promise_base() {
-        if (outcome == outcome::exception) std::destroy_at(std::addressof(exception));
+    // Not the exception's: a gather's child, which has none, need not ask.
+    ~promise_base() {}
+    // By whoever destroys a coroutine that was awaited or spawned.
+    void drop_exception() noexcept {
+        if (outcome == outcome::exception) [[unlikely]] std::destroy_at(std::addressof(exception));
     }
 
     static void* operator new(std::size_t size) { return allocate_frame(size); }
@@ -127,20 +137,23 @@ inline std::coroutine_handle<> handle_of(promise_base& promise) noexcept {
 }
 
 // The compiled core (lib/).
-WEFT_API WEFT_NOIPA void end_joined(join& joined) noexcept;
+WEFT_API WEFT_NOIPA void end_away(slot_base const& ended) noexcept;
 WEFT_API WEFT_NOIPA void end_spawned(promise_base& ended) noexcept;
+// The exception being handled is what the coroutine came to.
 WEFT_API WEFT_NOINLINE void record_exception(promise_base& failed) noexcept;
 
 struct final_awaiter {
-    promise_base* ended;
+    detail::role role;
 
-    // A gather's child does not suspend any more: its frame goes at once, and the worker, when it has the thread back, counts the
-    // end.
-    bool await_ready() const noexcept {
-        if (ended->role != role::joined) return false;
-        end_joined(*static_cast<join*>(ended->link));
-        return true;
+    static final_awaiter of(promise_base& ended) noexcept {
+        // The fork that has called a child counts its end when the call returns, and needs no word for that; the loop does.
+        if (ended.role == role::joined) [[likely]] return {role::joined};
+        if (ended.role == role::away) end_away(ended.joined_slot());
+        return {ended.role};
     }
+
+    // The frame of a gather's child goes at once.
+    bool await_ready() const noexcept { return is_child(role); }
     void await_resume() const noexcept {}
 
     template <class Promise>
@@ -165,15 +178,16 @@ struct promise_with_storage : promise_base {
             if (outcome == outcome::value) storage.destroy();
     }
 
-    final_awaiter final_suspend() noexcept { return {this}; }
+    final_awaiter final_suspend() noexcept { return final_awaiter::of(*this); }
 
     void unhandled_exception() noexcept {
         // Reached with a value when a local's destructor throws after co_return.
-        if (role == role::joined)
-            joined_slot().drop_value();
-        else if (outcome == outcome::value)
-            storage.destroy();
-        record_exception(*this);
+        if (is_child()) {
+            own_slot().set_exception();
+        } else {
+            if (outcome == outcome::value) storage.destroy();
+            record_exception(*this);
+        }
     }
 
     // The value, or the exception rethrown.
@@ -189,8 +203,8 @@ struct promise_with_storage : promise_base {
 protected:
     template <class Source>
     WEFT_ALWAYS_INLINE void store(Source&& source) {
-        if (role == role::joined) {
-            joined_slot().set_value(std::forward<Source>(source));
+        if (is_child()) {
+            own_slot().set_value(std::forward<Source>(source));
         } else {
             // Returned before: as in slot::set_value.
             if constexpr (!value_storage<Value>::trivial)
@@ -201,7 +215,7 @@ protected:
     }
 
 private:
-    detail::slot<Value>& joined_slot() const noexcept { return *static_cast<detail::slot<Value>*>(slot); }
+    [[nodiscard]] slot<Value>& own_slot() const noexcept { return static_cast<slot<Value>&>(joined_slot()); }
 };
 
 template <class Value>
@@ -227,8 +241,13 @@ struct promise<void> final : promise_base {
     task<void> get_return_object() noexcept;
 
     void return_void() noexcept { outcome = outcome::value; }
-    final_awaiter final_suspend() noexcept { return {this}; }
-    void unhandled_exception() noexcept { record_exception(*this); }
+    final_awaiter final_suspend() noexcept { return final_awaiter::of(*this); }
+    void unhandled_exception() noexcept {
+        if (is_child())
+            static_cast<slot<void>&>(joined_slot()).set_exception();
+        else
+            record_exception(*this);
+    }
     void get() const {
         if (outcome == outcome::exception) std::rethrow_exception(exception);
     }

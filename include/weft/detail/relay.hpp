@@ -23,6 +23,8 @@ concept native_awaitable = requires { typename std::remove_cvref_t<Type>::weft_n
 // The handle of a new relay that brings `suspended` back to the runtime that runs it now. Resume it once, or destroy it.
 // Throws std::bad_alloc.
 WEFT_API WEFT_NOIPA std::coroutine_handle<> relay_to_current_runtime(promise_base& suspended);
+// In the same await_suspend: it goes on here after all.
+WEFT_API WEFT_NOIPA void destroy_relay(std::coroutine_handle<> unused) noexcept;
 
 // Awaits a foreign awaitable for a weft coroutine. Resumes on: a worker of the task's runtime. Throws: what the awaitable throws.
 template <class Awaitable>
@@ -51,10 +53,10 @@ public:
                 return inner_.await_suspend(proxy);
             }
         } catch (...) {
-            proxy.destroy();
+            destroy_relay(proxy);
             throw;
         }
-        proxy.destroy();
+        destroy_relay(proxy);
         return transfer_to(suspended);
     }
 
