@@ -6,6 +6,7 @@
 #include <cassert>
 #include <exception>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include <weft/detail/promise.hpp>
@@ -30,8 +31,9 @@ WEFT_NOINLINE bool settle(worker& here, join& joined, std::uint32_t ended) noexc
     return false;
 }
 
-// Runs the children that are still on `forks`, at most `left` of them, and leaves the fork. `outer` is the child that runs below.
-bool run_rest(worker& here, join& joined, job outer, std::uint32_t ended, std::size_t left) noexcept {
+// Runs the children that are still on `forks`, at most `left` of them. How many ended?
+std::uint32_t run_left(worker& here, [[maybe_unused]] join const& joined, std::size_t left) noexcept {
+    std::uint32_t ended = 0;
     for (; left > 0 && !here.must_give_way(); --left) {
         // Null: a thief was faster, and has taken the older ones before.
         job const newest = here.forks.pop();
@@ -39,6 +41,12 @@ bool run_rest(worker& here, join& joined, job outer, std::uint32_t ended, std::s
         assert(&promise_of(newest.address()).joined_slot().joined() == &joined);
         if (here.run_child(newest)) ++ended;
     }
+    return ended;
+}
+
+// The same, and leaves the fork. `outer` is the child that runs below.
+bool run_rest(worker& here, join& joined, job outer, std::uint32_t ended, std::size_t left) noexcept {
+    ended += run_left(here, joined, left);
     here.child_of_fork = outer;
     return ended != joined.children && settle(here, joined, ended);
 }
@@ -112,6 +120,34 @@ bool fork_two(join& joined, std::coroutine_handle<>* frames) {
     if (!here.run_child(second)) [[unlikely]] return second_child_left(here, joined, outer);
     here.child_of_fork = outer;
     return false;
+}
+
+void run_children(std::coroutine_handle<>* frames, std::size_t count) noexcept {
+    WEFT_COMPILER_BARRIER();
+    worker& here = *this_worker;
+    join& joined = promise_of(frames[0].address()).joined_slot().joined();
+    job const outer = here.child_of_fork;
+    std::uint32_t ended = 0;
+    try {
+        here.forks.reserve(count);
+        if (here.must_give_way()) {
+            here.forks.push_reversed(frames, count);
+            here.announce_work();
+            return;
+        }
+        job const first = std::exchange(frames[0], nullptr);
+        here.forks.push_reversed(frames + 1, count - 1);
+        if (count > 1) here.announce_work();
+        if (here.run_child(first)) ++ended;
+        ended += run_left(here, joined, count - 1);
+    } catch (std::bad_alloc const&) {
+        // Nothing has begun.
+        for (std::size_t child = 0; child < count; ++child)
+            if (here.run_child(std::exchange(frames[child], nullptr))) ++ended;
+    }
+    here.child_of_fork = outer;
+    // acq_rel: as in settle. Never the last: the block that runs these is still to be counted.
+    if (ended > 0) joined.pending.fetch_sub(ended, std::memory_order_acq_rel);
 }
 
 void end_away(slot_base const& ended) noexcept {

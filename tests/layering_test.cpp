@@ -24,7 +24,8 @@ const weft::test::layer_table layers{
     // scheduler: knows only a coroutine_handle to resume
     {"worker", "idle", "timer_driver", "scheduler", "runtime_core"},
     // tasks
-    {"task", "task_core", "detail/promise", "detail/relay", "detail/transfer", "detail/waiter", "join", "detail/join", "unhandled"},
+    {"task", "task_core", "detail/promise", "detail/relay", "detail/transfer", "detail/waiter", "join", "detail/join",
+     "child_blocks", "detail/child_blocks", "unhandled"},
     // awaitables: what a task can wait for
     {"suspend", "spawn", "gather", "sleep", "yield"},
     // facade: who starts and stops the house

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <weft/concepts.hpp>
+#include <weft/detail/child_blocks.hpp>
 #include <weft/detail/frame.hpp>
 #include <weft/detail/join.hpp>
 #include <weft/detail/slot.hpp>
@@ -122,6 +123,13 @@ protected:
             return fork_two(join_, frames);
         else
             return fork(join_, frames, count);
+    }
+    template <class Promise>
+    bool start(std::coroutine_handle<Promise> awaiting, owned_child_blocks& blocks, std::span<std::coroutine_handle<>> children) {
+        if (!blocks) blocks = make_child_blocks(join_, children);  // there already where an await failed with std::bad_alloc
+        join_.begin(awaiting.promise(), static_cast<std::uint32_t>(children.size() + size_of(*blocks)));
+        auto const top = top_of(*blocks);
+        return fork(join_, top.data(), top.size());
     }
 
     [[nodiscard]] bool failed() const noexcept { return join_.failed(); }
@@ -250,7 +258,7 @@ class [[nodiscard("co_await the gather: until then its tasks do not start")]] ga
 
 public:
     explicit gather_vector(std::vector<task<Value>>&& children) : children_(std::move(children)) {
-        if (children_.size() >= std::numeric_limits<std::uint32_t>::max())
+        if (children_.size() > std::numeric_limits<std::uint32_t>::max() / 2)  // blocks are counted with them
             throw std::length_error("weft::gather: more children than can be counted; gather them in parts");
         for (auto const& child : children_)
             if (!child.valid()) [[unlikely]] throw_empty_task();
@@ -272,6 +280,7 @@ public:
         auto* const frames = reinterpret_cast<std::coroutine_handle<>*>(children_.data());
         slots_.allocate(children_.size());
         for (std::size_t index = 0; slot<Value>& place : slots_) give_slot(frames[index++], place);
+        if (children_.size() >= wide_gather) return start(awaiting, blocks_, {frames, children_.size()});
         return start<std::dynamic_extent>(awaiting, frames, children_.size());
     }
 
@@ -297,6 +306,7 @@ private:
 
     std::vector<task<Value>> children_;
     slot_array<Value> slots_;
+    owned_child_blocks blocks_;
     bool spent_ = false;  // moved from
 };
 

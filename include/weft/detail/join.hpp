@@ -19,7 +19,7 @@ struct promise_base;
 // One gather. Lives in the awaiting coroutine's frame; the children's slots point at it.
 struct join {
     promise_base* parent;
-    std::uint32_t children;
+    std::uint32_t children;  // more than the fork itself runs, where they are in blocks
     // What is not settled yet: the children, and the fork itself as long as it runs them. Untouched when all ended on its stack.
     union {
         std::atomic<std::uint32_t> pending;
@@ -47,5 +47,9 @@ WEFT_API WEFT_NOIPA bool fork(join& joined, std::coroutine_handle<>* frames, std
 
 // The same for two, the commonest gather. Of `frames` only the first one is certainly null afterwards.
 WEFT_API WEFT_NOIPA bool fork_two(join& joined, std::coroutine_handle<>* frames);
+
+// Some of the children of a gather, on top of the present stack, which is that of another of its children. Like fork, but nobody
+// waits for them here, and where memory is short, nobody can steal them.
+WEFT_API WEFT_NOIPA void run_children(std::coroutine_handle<>* frames, std::size_t count) noexcept;
 
 }  // namespace weft::detail
