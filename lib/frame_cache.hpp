@@ -66,7 +66,9 @@ private:
         static_assert(sizeof(list) == frame_granularity);
         return *reinterpret_cast<list*>(reinterpret_cast<std::byte*>(lists_.data()) + rounded_size);
     }
-    [[nodiscard]] std::size_t class_of(list const& frames) const noexcept { return static_cast<std::size_t>(&frames - lists_.data()); }
+    [[nodiscard]] std::size_t class_of(list const& frames) const noexcept {
+        return static_cast<std::size_t>(&frames - lists_.data());
+    }
 
     WEFT_NOINLINE void* allocate_from_empty(list& frames);
     WEFT_NOINLINE void free_into_full(void* frame, list& frames) noexcept;

@@ -28,7 +28,8 @@ struct spare_frame {
 };
 static_assert(sizeof(spare_frame) <= frame_granularity);
 
-// A magazine is a full stack of frames of one class, handed over whole, by its top: a lock per magazine, and nothing per frame. After Bonwick and Adams, "Magazines and Vmem" (USENIX 2001), without the empty magazines, which here are no objects.
+// A magazine is a full stack of frames of one class, handed over whole, by its top: a lock per magazine, and nothing per frame.
+// After Bonwick and Adams, "Magazines and Vmem" (USENIX 2001), without the empty magazines, which here are no objects.
 constexpr std::size_t magazine_bytes = 64 * 1024;
 constexpr std::size_t magazine_capacity(std::size_t size_class) noexcept {
     return magazine_bytes / (frame_granularity * size_class);

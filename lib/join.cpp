@@ -33,15 +33,22 @@ WEFT_NOINLINE bool settle(worker& here, join& joined, std::uint32_t ended) noexc
 
 // Runs the children that are still on `forks`, at most `left` of them. How many ended?
 std::uint32_t run_left(worker& here, [[maybe_unused]] join const& joined, std::size_t left) noexcept {
-    std::uint32_t ended = 0;
-    for (; left > 0 && !here.must_give_way(); --left) {
-        // Null: a thief was faster, and has taken the older ones before.
-        job const newest = here.forks.pop();
-        if (!newest) break;
+    std::size_t const all = left;
+    std::uint32_t suspended = 0;
+    for (; left > 0 && !here.must_give_way_on_this_level(); --left) {
+        auto const begun = here.forks.begin_pop();
+        job newest;
+        if (begun.decided()) [[likely]] {
+            newest = here.forks.popped(begun);
+        } else {
+            newest = here.forks.finish_pop(begun);
+            // A thief was faster, and has taken the older ones before.
+            if (!newest) break;
+        }
         assert(&promise_of(newest.address()).joined_slot().joined() == &joined);
-        if (here.run_child(newest)) ++ended;
+        if (!here.run_child(newest)) [[unlikely]] ++suspended;
     }
-    return ended;
+    return static_cast<std::uint32_t>(all - left) - suspended;
 }
 
 // The same, and leaves the fork. `outer` is the child that runs below.

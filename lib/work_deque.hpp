@@ -74,7 +74,7 @@ public:
     // reserved.
     void push_reversed(Value* values, std::size_t count) noexcept {
         std::int64_t b = bottom_.load(std::memory_order_relaxed);
-        Atomic<Value>* const slots = own_slots_;  // in locals: the stores below might change the members, for all the compiler knows
+        Atomic<Value>* const slots = own_slots_;  // for all the compiler knows, the stores below change the members
         std::size_t const mask = own_mask_;
         while (count > 0)
             slots[static_cast<std::size_t>(b++) & mask].store(std::exchange(values[--count], Value{}), std::memory_order_relaxed);

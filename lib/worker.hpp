@@ -78,6 +78,10 @@ public:
     // Whether forks must leave the children that they have not begun, so that the stack unwinds to the loop: others wait, or it is
     // deep.
     [[nodiscard]] bool must_give_way() noexcept { return asked_to_look_up() && look_up(); }
+    // The same for a fork that has asked once: its stack does not grow between its children.
+    [[nodiscard]] WEFT_ALWAYS_INLINE bool must_give_way_on_this_level() noexcept {
+        return --forks_until_look_up_ < 0 && look_up();
+    }
 
     // This worker has armed a timer: before its next job it sees to it that time is kept.
     void armed_timer() noexcept;

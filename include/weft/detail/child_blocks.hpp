@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The children of a wide gather, in blocks: a thief takes many of them in one step. lib/README.md, "Wide gathers", has the how and why.
+// The children of a wide gather, in blocks: a thief takes many of them in one step. lib/README.md, "Wide gathers".
 #pragma once
 
 #include <coroutine>
@@ -24,7 +24,8 @@ inline constexpr std::size_t child_block_size = 32;
 inline constexpr std::size_t wide_gather = 3 * child_block_size;
 
 // Blocks for the children, which stay where they are, have their slots, and have not started. Throws std::bad_alloc.
-[[nodiscard]] WEFT_API WEFT_NOINLINE owned_child_blocks make_child_blocks(join& joined, std::span<std::coroutine_handle<>> children);
+[[nodiscard]] WEFT_API WEFT_NOINLINE owned_child_blocks make_child_blocks(join& joined,
+                                                                          std::span<std::coroutine_handle<>> children);
 
 // The few that stand for all: what is to be forked; and how many blocks there are in all, which the join has to count, too.
 [[nodiscard]] WEFT_API WEFT_NOINLINE std::span<std::coroutine_handle<>> top_of(child_blocks& blocks) noexcept;

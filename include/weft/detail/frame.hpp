@@ -16,8 +16,8 @@ constexpr std::size_t frame_class_of(std::size_t size) noexcept {
     return (size + frame_granularity - 1) / frame_granularity;
 }
 
-// A block of that size, which is a multiple of the granularity, aligned as operator new aligns: from the cache of this worker, or, on any other thread, from the allocator
-// behind it. Throw std::bad_alloc.
+// A block of that size, which is a multiple of the granularity, aligned as operator new aligns: from the cache of this worker, or,
+// on any other thread, from the allocator behind it. Throw std::bad_alloc.
 WEFT_API WEFT_NOIPA void* allocate_cached_frame(std::size_t rounded_size);
 WEFT_API WEFT_NOINLINE void* allocate_large_frame(std::size_t size);
 
