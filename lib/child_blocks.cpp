@@ -16,8 +16,8 @@ namespace weft::detail {
 
 namespace {
 
-// Room for so many frames of one size, all in one piece: a gather's blocks neither cost an allocation each, nor do their frames come
-// to stand between those of other coroutines in the caches, whose order in memory that would spoil bit by bit.
+// Room for so many frames of one size, all in one piece: a gather's blocks neither cost an allocation each, nor do their frames
+// come to stand between those of other coroutines in the caches, whose order in memory that would spoil bit by bit.
 class frame_row {
 public:
     explicit frame_row(std::size_t count) : left_(count) {}

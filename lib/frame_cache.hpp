@@ -54,7 +54,7 @@ private:
     // Each frame knows how many its stack still takes on top of it, so that taking it away counts nothing. At the bottom of all
     // stacks of a class is the same thing that is no frame: below it there is nothing, and on it there is room for a full stack. It
     // is only ever read, so a stack can pass from one cache to another.
-    struct list {
+    struct alignas(frame_granularity) list {
         spare_frame* newest = nullptr;
         spare_frame* spare = nullptr;  // a full stack, or null
     };

@@ -25,10 +25,11 @@ public:
     idle(idle const&) = delete;
     idle& operator=(idle const&) = delete;
 
-    // How many there are of each at one moment.
+    // How many there are of each at one moment. Awake are the busy and the searching.
     struct census {
         std::uint32_t searching;
         std::uint32_t asleep;
+        std::uint32_t awake;
     };
 
     // busy -> searching, unless half of the workers that are awake search already: more would only contend.
@@ -37,8 +38,7 @@ public:
     // searching -> busy. With nobody left who searches, nobody watches for new work unless the caller wakes somebody.
     [[nodiscard]] census end_search() noexcept;
 
-    // -> asleep, from searching or busy. The caller then looks once more before it parks, after a heavy fence if another worker is
-    // awake.
+    // -> asleep, from searching or busy. The caller then looks once more before it parks, after a heavy fence if anybody is awake.
     [[nodiscard]] census fall_asleep(unsigned worker, bool searching);
 
     // asleep -> busy or searching, by itself. False: somebody had chosen this worker already; it is searching, and its parker has a
@@ -46,12 +46,15 @@ public:
     [[nodiscard]] bool rise(unsigned worker, bool to_search = false);
 
     // Whether a job that was just published needs somebody to be woken: somebody sleeps, and nobody searches who will find it.
-    // After a light fence. relaxed: that fence orders it.
+    // After a light fence, or after wants_waking_from_outside. relaxed: the fence orders it, or that read-modify-write does, which
+    // every later change of the counts continues.
     [[nodiscard]] bool wants_waking() const noexcept { return wants_waking(counts_.load(std::memory_order_relaxed)); }
     // The same for a job from outside, after no fence. acq_rel: this and every change of the counts are read-modify-writes of one
     // word, so whichever of two comes second sees all that was before the first. If weaker: the publisher misses that the last
     // searcher stops, and that one misses the job.
-    [[nodiscard]] bool wants_waking_from_outside() noexcept { return wants_waking(counts_.fetch_add(0, std::memory_order_acq_rel)); }
+    [[nodiscard]] bool wants_waking_from_outside() noexcept {
+        return wants_waking(counts_.fetch_add(0, std::memory_order_acq_rel));
+    }
     // seq_cst, for those whose other half is a seq_cst operation and no fence (timer_driver.hpp).
     [[nodiscard]] bool somebody_sleeps() const noexcept { return counts_.load(std::memory_order_seq_cst) >= one_asleep; }
 
@@ -67,8 +70,9 @@ private:
     static constexpr std::uint64_t searching_mask = 0xffff'ffff;
     static constexpr std::uint64_t one_asleep = std::uint64_t{1} << 32;
 
-    static constexpr census census_of(std::uint64_t counts) noexcept {
-        return {static_cast<std::uint32_t>(counts & searching_mask), static_cast<std::uint32_t>(counts / one_asleep)};
+    [[nodiscard]] census census_of(std::uint64_t counts) const noexcept {
+        auto const asleep = static_cast<std::uint32_t>(counts / one_asleep);
+        return {static_cast<std::uint32_t>(counts & searching_mask), asleep, workers_ - asleep};
     }
     static constexpr bool wants_waking(std::uint64_t counts) noexcept {
         return counts >= one_asleep && (counts & searching_mask) == 0;

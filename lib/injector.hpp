@@ -35,7 +35,7 @@ public:
         return chained_.load(std::memory_order_relaxed) == 0 ? job{} : pop_chained();
     }
 
-    // A snapshot. A push that has returned, and was not popped, is seen by whoever has passed a fence after it.
+    // A snapshot. A push that was not popped is seen by whoever is ordered after it: by a fence, or by the idle workers' counts.
     [[nodiscard]] bool empty() const noexcept { return jobs_.empty() && chained_.load(std::memory_order_relaxed) == 0; }
     [[nodiscard]] std::size_t size() const noexcept { return jobs_.unsafe_size() + chained_.load(std::memory_order_relaxed); }
 
@@ -57,7 +57,8 @@ private:
     std::mutex chain_mutex_;
     void* first_ = nullptr;
     job last_;
-    // Changed with the mutex held. relaxed: a hint for pop and empty; a fence orders it for those who need that, as with jobs_.
+    // Changed with the mutex held. relaxed: a hint for pop and empty; those who need it reliable are ordered otherwise, as with
+    // jobs_.
     std::atomic<std::size_t> chained_{0};
 };
 

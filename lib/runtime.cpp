@@ -140,6 +140,11 @@ void run_to_end(runtime_core& core, promise_base& main, std::source_location whe
     core.take_back(group);
 }
 
+void expect_to_search() noexcept {
+    WEFT_COMPILER_BARRIER();
+    this_worker->expect_to_search();
+}
+
 void submit_task(runtime_core& core, promise_base& unstarted, std::source_location where) {
     core.require_same_process();
     // As in `schedule`: from the moment the job is in, the runtime may end.

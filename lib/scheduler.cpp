@@ -30,9 +30,8 @@ void scheduler::start(std::string const& name) {
 }
 
 void scheduler::stop() noexcept {
-    // seq_cst. Pairs with: the load in worker::sleep after its heavy fence. A worker that misses it there has not parked before
-    // this store, and finds the token that follows.
-    stopping_.store(true, std::memory_order_seq_cst);
+    // relaxed: whoever misses it parks, finds the token that follows, now or later, and acquires this with it.
+    stopping_.store(true, std::memory_order_relaxed);
     for (auto const& each : workers) each->park.unpark();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
@@ -63,8 +62,8 @@ bool scheduler::work_visible() const noexcept {
 }
 
 void scheduler::dump(std::ostream& out) const {
-    auto const [searching, asleep] = idle_workers.now();
-    out << "  " << workers.size() << " workers, " << searching << " searching, " << asleep << " asleep; "
+    idle::census const now = idle_workers.now();
+    out << "  " << workers.size() << " workers, " << now.searching << " searching, " << now.asleep << " asleep; "
         << entrance.size() << " jobs from outside, " << timers.armed() << " timers armed, timekeeper ";
     if (timers.timekeeper() == timer_driver::nobody)
         out << "nobody\n";

@@ -45,7 +45,7 @@ public:
     }
     void wake_one() noexcept;
 
-    // Whether anything stands in any queue. Reliable after a heavy fence.
+    // Whether anything stands in any queue. Reliable after a heavy fence, or, where all others sleep, after a change of the counts.
     [[nodiscard]] bool work_visible() const noexcept;
 
     [[nodiscard]] bool stopping() const noexcept { return stopping_.load(std::memory_order_relaxed); }

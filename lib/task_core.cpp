@@ -14,6 +14,8 @@ namespace weft::detail {
 
 // ---- What the scheduler asks
 
+namespace {
+
 promise_base* owner_of(job suspended) noexcept {
     promise_base& promise = promise_of(suspended.address());
     switch (promise.role) {
@@ -25,6 +27,8 @@ promise_base* owner_of(job suspended) noexcept {
     }
     return promise.owner;
 }
+
+}  // namespace
 
 promise_base* take_over(job from_queue) noexcept {
     promise_base& promise = promise_of(from_queue.address());

@@ -143,6 +143,10 @@ void worker::announce_work() noexcept {
     pool_.announce_work();
 }
 
+void worker::expect_to_search() noexcept {
+    if (!searching_ && forks.empty() && ready.empty()) searching_ = pool_.idle_workers.begin_search();
+}
+
 void worker::armed_timer() noexcept {
     watch_time_ = true;
     if (std::exchange(timers_seen_, true)) return;
@@ -234,7 +238,7 @@ void worker::stop_searching() noexcept {
     watch_time_ = true;
     idle::census const now = pool_.idle_workers.end_search();
     if (now.searching > 0 || now.asleep == 0) return;
-    if (now.asleep + 1 < pool_.workers.size()) asymmetric_fence::heavy();
+    if (now.awake > 1) asymmetric_fence::heavy();
     if (pool_.work_visible()) pool_.wake_one();
 }
 
@@ -242,8 +246,7 @@ void worker::sleep() noexcept {
     idle& others = pool_.idle_workers;
     timer_driver& timers = pool_.timers;
     idle::census const now = others.fall_asleep(index_, std::exchange(searching_, false));
-    // Where all sleep, only other threads publish; they need none. lib/README.md, "Sleeping and waking", step 3.
-    if (now.asleep < pool_.workers.size()) asymmetric_fence::heavy();
+    if (now.awake > 0) asymmetric_fence::heavy();
     // With work in sight it searches, even if enough others do: else it would be here again at once, and the fence is not cheap.
     bool const work_in_sight = pool_.work_visible();
     searching_ = work_in_sight;

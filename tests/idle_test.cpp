@@ -65,14 +65,16 @@ TEST_CASE("falling asleep while searching ends the search", "[idle]") {
     idle::census after = workers.fall_asleep(2, true);
     CHECK(after.searching == 0);
     CHECK(after.asleep == 1);
+    CHECK(after.awake == 3);
     CHECK(workers.now().searching == 0);
     CHECK(workers.now().asleep == 1);
     after = workers.fall_asleep(3, false);
     CHECK(after.searching == 0);
     CHECK(after.asleep == 2);
+    CHECK(after.awake == 2);
     CHECK(workers.somebody_sleeps());
     REQUIRE(workers.begin_search());
-    CHECK(workers.end_search().asleep == 2);
+    CHECK(workers.end_search().awake == 2);
 }
 
 TEST_CASE("a sleeper is woken only where nobody searches", "[idle]") {

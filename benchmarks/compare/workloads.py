@@ -39,6 +39,7 @@ COUNTERS = {
     "sleep": ("p50_us", "µs late, p50"),
     "submit": ("p50_us", "µs, p50"),
     "idle": ("cpu_ms", "CPU ms in 5 s"),
+    "burst": ("wakes", "wake-ups"),
 }
 ITEMS = {
     "fib": "call",

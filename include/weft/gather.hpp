@@ -113,7 +113,7 @@ protected:
         promise_of(child.address()).link = &place;
     }
 
-    // The frames that are null afterwards belong to themselves.
+    // Once it has begun, the frames belong to themselves, and the first of `frames` is null.
     template <std::size_t Count, class Promise>
     bool start(std::coroutine_handle<Promise> awaiting, std::coroutine_handle<>* frames, std::size_t count) {
         static_assert(std::derived_from<Promise, promise_base>,
@@ -134,7 +134,7 @@ protected:
 
     [[nodiscard]] bool failed() const noexcept { return join_.failed(); }
 
-    // Of all slots, each given to `drop_exception` by `visit_slots`.
+    // `visit_slots` calls what it is given with every slot.
     WEFT_NOINLINE void drop_exceptions(auto visit_slots) noexcept {
         visit_slots([](auto& place) {
             if (place.failed()) std::destroy_at(&place.exception);
@@ -170,7 +170,7 @@ public:
     ~gather_tuple() {
         if constexpr (count != 0) {
             if (frames_[0]) [[unlikely]] destroy_unstarted(frames_);
-            // Else they are dropped before the first one is thrown.
+            // Without return_exceptions, rethrow_first has dropped them.
             if constexpr (ReturnExceptions)
                 if (failed()) [[unlikely]] drop_exceptions(each_slot());
         }
@@ -218,7 +218,7 @@ private:
                 take_element<ReturnExceptions, Values>(std::get<Index>(slots_))...);
     }
 
-    std::array<std::coroutine_handle<>, count> frames_;
+    std::array<std::coroutine_handle<>, count> frames_;  // of tasks that have not started, unless the first one is null
     std::tuple<slot<Values>...> slots_;
 };
 

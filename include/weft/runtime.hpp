@@ -29,15 +29,22 @@ WEFT_API void run_to_end(runtime_core& core, promise_base& main, std::source_loc
 // Starts a task that belongs to the runtime as a whole.
 WEFT_API void submit_task(runtime_core& core, promise_base& unstarted, std::source_location where);
 
+// The running task is about to tell another thread of its end, and ends without running anybody's code but weft's and the standard
+// library's. That thread may answer with the next task before this worker looks for one.
+WEFT_API WEFT_NOIPA void expect_to_search() noexcept;
+
 // Carries a submitted task's end to a std::future.
 template <class Value>
 task<> deliver(task<Value> work, std::promise<Value> receiver) {
     try {
         if constexpr (std::is_void_v<Value>) {
             co_await std::move(work);
+            expect_to_search();
             receiver.set_value();
         } else {
             decltype(auto) value = co_await std::move(work);
+            // What moves otherwise might wait for another task.
+            if constexpr (std::is_reference_v<Value> || std::is_trivially_copyable_v<Value>) expect_to_search();
             receiver.set_value(std::forward<decltype(value)>(value));
         }
     } catch (...) {

@@ -71,6 +71,19 @@ private:
     std::thread thread_;  // last: it uses all of the above
 };
 
+// Awaitables that do not suspend after all.
+struct declining {
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<>) const noexcept { return false; }
+    void await_resume() const noexcept {}
+};
+struct refusing {
+    struct refusal {};
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<>) const { throw refusal{}; }
+    void await_resume() const noexcept {}
+};
+
 // Opened once, by any thread. Awaiting it waits until then; whoever opens it resumes them all, there and then.
 class gate {
 public:

@@ -14,8 +14,9 @@
 
 namespace weft::test {
 
-enum class way { straight, yield, sleep, handle, task, hop };
-inline constexpr std::array ways{way::straight, way::yield, way::sleep, way::handle, way::task, way::hop};
+enum class way { straight, yield, sleep, handle, task, hop, decline, refuse };
+inline constexpr std::array ways{way::straight, way::yield, way::sleep,   way::handle,
+                                way::task,     way::hop,   way::decline, way::refuse};
 constexpr way way_of(std::size_t number) { return ways[number % ways.size()]; }
 
 inline weft::task<> yield_once() { co_await weft::yield(); }
@@ -43,6 +44,15 @@ inline weft::task<> go(way how) {
             break;
         case way::hop:
             co_await elsewhere().hop();
+            break;
+        case way::decline:
+            co_await declining{};
+            break;
+        case way::refuse:
+            try {
+                co_await refusing{};
+            } catch (refusing::refusal const&) {
+            }
             break;
     }
 }

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include <weft/detail/config.hpp>
+#include <weft/detail/slot.hpp>
 
 namespace weft::detail {
 
@@ -38,6 +39,8 @@ struct join {
     // Once all have ended. relaxed: the end of every child happens before this (the acquire in lib/join.cpp).
     [[nodiscard]] bool failed() const noexcept { return first_failed.load(std::memory_order_relaxed) != nullptr; }
 };
+
+static_assert(alignof(join) > (slot_base::holds_exception | slot_base::holds_value), "slots keep two bits in a join's address");
 
 // Starts the children, taking them out of `frames`, and runs those that nobody steals, one after the other, on top of the present
 // stack. False: all have ended, and the parent goes on at once. True: the last one to end resumes it, perhaps already.

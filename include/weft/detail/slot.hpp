@@ -18,7 +18,7 @@ struct slot_base;
 // The exception being handled is what the child came to. It goes to `place`, which is the slot's.
 WEFT_API WEFT_NOINLINE void record_exception(slot_base& failed, std::exception_ptr& place) noexcept;
 
-// One word: the gather's join, and in its lowest bits what stands here.
+// One word: the gather's join, and in its two lowest bits, which its alignment leaves free, what stands here.
 struct slot_base {
     static constexpr std::uintptr_t holds_exception = 1;
     static constexpr std::uintptr_t holds_value = 2;  // kept only where a value must be destroyed
