@@ -10,7 +10,7 @@ constinit spare_frame frame_cache::no_room{nullptr, {0}};
 constinit std::array<spare_frame, frame_classes> frame_cache::bottoms = [] {
     std::array<spare_frame, frame_classes> made{};
     for (std::size_t size_class = 1; size_class < frame_classes; ++size_class)
-        made[size_class] = {nullptr, {static_cast<std::ptrdiff_t>(magazine_capacity(size_class))}};
+        made[size_class] = {nullptr, {magazine_capacity(size_class)}};
     return made;
 }();
 

@@ -45,8 +45,8 @@ public:
     WEFT_ALWAYS_INLINE void free(void* frame, std::size_t rounded_size) noexcept {
         list& frames = list_of(rounded_size);
         spare_frame* const newest = frames.newest;
-        std::ptrdiff_t const room = newest->room - 1;
-        if (room < 0) [[unlikely]] return free_into_full(frame, frames);
+        std::size_t const room = newest->room - 1;
+        if (static_cast<std::ptrdiff_t>(room) < 0) [[unlikely]] return free_into_full(frame, frames);  // there was none
         frames.newest = new (frame) spare_frame{newest, {room}};
     }
 

@@ -22,7 +22,7 @@ WEFT_NOINLINE void free_uncached(void* frame) noexcept;
 struct spare_frame {
     spare_frame* next;
     union {
-        std::ptrdiff_t room;         // in a cache: how many frames still go on top of this one
+        std::size_t room;            // in a cache: how many frames still go on top of this one
         spare_frame* next_magazine;  // of a magazine's first frame, in the depot
     };
 };

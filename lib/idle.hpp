@@ -75,7 +75,8 @@ private:
         return {static_cast<std::uint32_t>(counts & searching_mask), asleep, workers_ - asleep};
     }
     static constexpr bool wants_waking(std::uint64_t counts) noexcept {
-        return counts >= one_asleep && (counts & searching_mask) == 0;
+        if (counts < one_asleep) [[likely]] return false;
+        return (counts & searching_mask) == 0;
     }
 
     unsigned const workers_;

@@ -66,7 +66,7 @@ bool worker::look_up() noexcept {
     std::int64_t const now = steady_now();
     std::int64_t const elapsed = now - std::exchange(look_up_last_, now);
     if (elapsed > look_up_period)
-        look_up_interval_ = static_cast<int>(std::max<std::int64_t>(1, look_up_interval_ * look_up_period / elapsed));
+        look_up_interval_ = static_cast<std::uint32_t>(std::max<std::int64_t>(1, look_up_interval_ * look_up_period / elapsed));
     else if (elapsed < look_up_period / 2)
         look_up_interval_ = std::min(look_up_limit, look_up_interval_ * 2);
     forks_until_look_up_ = look_up_interval_;

@@ -17,8 +17,9 @@ import peers
 import table
 import workloads
 
-# The same input gives the same file.
-matplotlib.rcParams.update({"svg.hashsalt": "weft", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+# The same input gives the same file. Text stays text: the files are small enough to be kept.
+matplotlib.rcParams.update({"svg.hashsalt": "weft", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9,
+                            "axes.spines.top": False, "axes.spines.right": False})
 
 
 def panels(count, columns, height):
