@@ -2,7 +2,6 @@
 // lib/README.md, "Wide gathers".
 #include <weft/detail/child_blocks.hpp>
 
-#include <algorithm>
 #include <cassert>
 #include <exception>
 #include <utility>
@@ -12,12 +11,14 @@
 #include <weft/detail/promise.hpp>
 #include <weft/detail/slot.hpp>
 
+#include "task_core.hpp"
+
 namespace weft::detail {
 
 namespace {
 
-// Room for so many frames of one size, all in one piece: a gather's blocks neither cost an allocation each, nor do their frames
-// come to stand between those of other coroutines in the caches, whose order in memory that would spoil bit by bit.
+// Room for so many frames of one size, in one piece. From the caches, a gather's blocks would cost an allocation each, and would mix
+// with the children's frames there, gather by gather, until these no longer come in the order of memory.
 class frame_row {
 public:
     explicit frame_row(std::size_t count) : left_(count) {}
@@ -46,7 +47,7 @@ private:
 struct block {
     struct promise_type : promise_base {
         static void* operator new(std::size_t size, frame_row& row, std::span<std::coroutine_handle<>>) { return row.next(size); }
-        static void operator delete(void*, std::size_t) noexcept {}
+        static void operator delete(void*, std::size_t) noexcept {}  // the row goes as a whole
         block get_return_object() noexcept { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
         final_awaiter final_suspend() noexcept { return final_awaiter::of(*this); }
         void return_void() const noexcept {}
@@ -55,6 +56,7 @@ struct block {
 
     std::coroutine_handle<> frame;
 };
+static_assert(alignof(block::promise_type) == alignof(promise_base), "promise_of finds it");
 
 block run_block(frame_row&, std::span<std::coroutine_handle<>> children) {
     run_children(children.data(), children.size());
@@ -71,10 +73,11 @@ struct child_blocks {
     explicit child_blocks(std::size_t count) : row(count) { frames.reserve(count); }
 
     frame_row row;
-    // Those of the children, then those of these blocks, and so on; null once started.
+    // The blocks of the children, then the blocks of these blocks, and so on; null once started. Never grows: blocks of blocks point
+    // into it.
     std::vector<std::coroutine_handle<>> frames;
     std::size_t top = 0;  // where the last level begins
-    slot<void> place;     // of all blocks: they come to nothing
+    slot_base place;      // of all blocks: they come to nothing
 
     ~child_blocks() {
         for (std::coroutine_handle<> const unstarted : frames)
@@ -94,9 +97,12 @@ owned_child_blocks make_child_blocks(join& joined, std::span<std::coroutine_hand
     auto& frames = made->frames;
     for (auto below = children; below.size() > child_block_size; below = std::span(frames).subspan(made->top)) {
         made->top = frames.size();
-        for (std::size_t first = 0; first < below.size(); first += child_block_size) {
-            auto const children_of_block = below.subspan(first, std::min(child_block_size, below.size() - first));
-            frames.push_back(run_block(made->row, children_of_block).frame);
+        // All about as large, so that the first thief, too, finds a large one.
+        std::size_t const count = blocks_for(below.size());
+        for (std::size_t which = 0; which < count; ++which) {
+            std::size_t const first = which * below.size() / count;
+            std::size_t const past = (which + 1) * below.size() / count;
+            frames.push_back(run_block(made->row, below.subspan(first, past - first)).frame);
             promise_of(frames.back().address()).link = &made->place;
         }
     }

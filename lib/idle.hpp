@@ -46,8 +46,8 @@ public:
     [[nodiscard]] bool rise(unsigned worker, bool to_search = false);
 
     // Whether a job that was just published needs somebody to be woken: somebody sleeps, and nobody searches who will find it.
-    // After a light fence, or after wants_waking_from_outside. relaxed: the fence orders it, or that read-modify-write does, which
-    // every later change of the counts continues.
+    // After a light fence, or after wants_waking_from_outside. relaxed: the fence orders it, or that read-modify-write does: this
+    // reads its value or a later one.
     [[nodiscard]] bool wants_waking() const noexcept { return wants_waking(counts_.load(std::memory_order_relaxed)); }
     // The same for a job from outside, after no fence. acq_rel: this and every change of the counts are read-modify-writes of one
     // word, so whichever of two comes second sees all that was before the first. If weaker: the publisher misses that the last

@@ -135,22 +135,25 @@ void run_children(std::coroutine_handle<>* frames, std::size_t count) noexcept {
     join& joined = promise_of(frames[0].address()).joined_slot().joined();
     job const outer = here.child_of_fork;
     std::uint32_t ended = 0;
+    bool offered = true;
     try {
         here.forks.reserve(count);
-        if (here.must_give_way()) {
-            here.forks.push_reversed(frames, count);
-            here.announce_work();
-            return;
-        }
+    } catch (std::bad_alloc const&) {
+        offered = false;
+    }
+    if (!offered) {
+        for (std::size_t child = 0; child < count; ++child)
+            if (here.run_child(std::exchange(frames[child], nullptr))) ++ended;
+    } else if (here.must_give_way()) {
+        here.forks.push_reversed(frames, count);
+        here.announce_work();
+        return;
+    } else {
         job const first = std::exchange(frames[0], nullptr);
         here.forks.push_reversed(frames + 1, count - 1);
         if (count > 1) here.announce_work();
         if (here.run_child(first)) ++ended;
         ended += run_left(here, joined, count - 1);
-    } catch (std::bad_alloc const&) {
-        // Nothing has begun.
-        for (std::size_t child = 0; child < count; ++child)
-            if (here.run_child(std::exchange(frames[child], nullptr))) ++ended;
     }
     here.child_of_fork = outer;
     // acq_rel: as in settle. Never the last: the block that runs these is still to be counted.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
 #include <source_location>
 
 #include <weft/detail/promise.hpp>
@@ -29,5 +30,9 @@ inline void leave_fork(worker& here, promise_base& suspending) noexcept {
     suspending.owner = here.running;
     here.leave_fork();
 }
+
+// Some of the children of a gather, on top of the present stack, which is that of another of its children. Like fork, but nobody
+// waits for them here, and where memory is short, nobody can steal them.
+WEFT_NOIPA void run_children(std::coroutine_handle<>* frames, std::size_t count) noexcept;
 
 }  // namespace weft::detail

@@ -144,7 +144,7 @@ void worker::announce_work() noexcept {
 }
 
 void worker::expect_to_search() noexcept {
-    if (!searching_ && forks.empty() && ready.empty()) searching_ = pool_.idle_workers.begin_search();
+    if (!searching_ && forks.empty() && ready.empty() && pool_.entrance.empty()) searching_ = pool_.idle_workers.begin_search();
 }
 
 void worker::armed_timer() noexcept {

@@ -42,8 +42,8 @@ public:
     // After a push to `forks` or `ready`.
     void announce_work() noexcept;
 
-    // The present job is as good as done. Without another one of its own this worker counts as searching from now on, so that
-    // nobody else is woken for a job that comes in before it really does.
+    // The present job is as good as done. Without another job in sight this worker counts as searching from now on, so that nobody
+    // else is woken for a job that comes in before it really does.
     void expect_to_search() noexcept;
 
     // Passes the worker from one coroutine to the next. Where the stack has become deep, because the compiler makes no tail call,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Children of a gather that are about to suspend and then do not: their fork must still count them, each of them. With one such child
-// the loop would count it in the fork's place; so each test has two in one turn of the loop.
+// Children of a gather that are about to suspend and then do not: their fork must still count them, each of them. With one such
+// child the loop would count it in the fork's place; so each test has two in one turn of the loop.
 #include "support/catch.hpp"
 #include "support/foreign.hpp"
 #include "support/watchdog.hpp"
@@ -94,8 +94,9 @@ TEST_CASE("children that find an awaited task ended at the last moment are count
     CHECK(weft::run(main(), {.workers = 1}) == 3);
 }
 
-// Worker 0 computes. The two others each spin until a job has come in from outside, and then take that and not a fork. It ends a child
-// of a pair, elsewhere, before the pair's fork settles: so that fork is the last and its parent goes on, twice in one turn of the loop.
+// Worker 0 computes. The two others each spin until a job has come in from outside, and then take that and not a fork. It ends a
+// child of a pair, elsewhere, before the pair's fork settles: so that fork is the last and its parent goes on, twice in one turn of
+// the loop.
 TEST_CASE("children whose own forks turn out to be the last are counted by their fork", "[join]") {
     watchdog guard{20s, "forks that settle last"};
     weft::test::other_thread outside;
@@ -127,7 +128,7 @@ TEST_CASE("children whose own forks turn out to be the last are counted by their
         };
         const auto waits = [&](std::size_t i) -> weft::task<int> {
             wait_for(gone[i]);
-            std::this_thread::sleep_for(2ms);  // its end is counted soon after its parameters are gone
+            std::this_thread::sleep_for(2ms);  // its end is counted soon after its parameters are gone; if later, this tests nothing
             co_return 1;
         };
         const auto pair = [&](std::size_t i) -> weft::task<int> {

@@ -23,9 +23,10 @@ namespace {
 
 constexpr auto block = static_cast<int>(weft::detail::child_block_size);
 constexpr auto wide = static_cast<int>(weft::detail::wide_gather);
+constexpr int two_levels = block * block;
 // Around every size at which there is one block or one level of them more.
-const std::vector<int> counts{wide - 1, wide, wide + 1, 4 * block, 4 * block + 1, block* block - 1, block* block, block* block + 1,
-                              2 * block * block + 7, block* block* block + 1};
+const std::vector<int> counts{wide - 1,       wide,       wide + 1,       4 * block,          4 * block + 1,
+                              two_levels - 1, two_levels, two_levels + 1, 2 * two_levels + 7, two_levels * block + 1};
 
 struct numbered_error : std::runtime_error {
     explicit numbered_error(int n) : std::runtime_error("error " + std::to_string(n)), number(n) {}
@@ -163,8 +164,8 @@ TEST_CASE("a wide gather that is never awaited destroys its tasks", "[wide_gathe
         }(started, counted(kept, n));
     };
     {
-        auto const unused = weft::gather(children(2 * block * block, child));
-        CHECK(kept.alive == 2 * block * block);
+        auto const unused = weft::gather(children(2 * two_levels, child));
+        CHECK(kept.alive == 2 * two_levels);
     }
     CHECK(kept.alive == 0);
     CHECK(!started);
@@ -202,7 +203,7 @@ TEST_CASE("others get their turn while a wide gather computes", "[wide_gather]")
     };
     const auto main = [&]() -> weft::task<bool> {
         auto const handle = weft::spawn(other());
-        co_await weft::gather(children(block * block, child));
+        co_await weft::gather(children(two_levels, child));
         co_return other_ran.load();
     };
     CHECK(weft::run(main(), {.workers = 1}));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A thread outside hands in a thousand tasks at once, all workers being asleep. Counter wakes: how often a worker was woken in a
-// burst, counted by the system as how often a thread went to sleep again.
+// burst, counted by the system as how often a thread went to sleep again; also the posting one, should a lock in `submit` make it.
 #include "../harness.hpp"
 
 #include <weft/weft.hpp>
@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <future>
 #include <thread>
 #include <vector>

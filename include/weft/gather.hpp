@@ -125,8 +125,9 @@ protected:
             return fork(join_, frames, count);
     }
     template <class Promise>
-    bool start(std::coroutine_handle<Promise> awaiting, owned_child_blocks& blocks, std::span<std::coroutine_handle<>> children) {
-        if (!blocks) blocks = make_child_blocks(join_, children);  // there already where an await failed with std::bad_alloc
+    bool start_in_blocks(std::coroutine_handle<Promise> awaiting, owned_child_blocks& blocks,
+                         std::span<std::coroutine_handle<>> children) {
+        if (!blocks) blocks = make_child_blocks(join_, children);  // still there if an earlier await threw std::bad_alloc
         join_.begin(awaiting.promise(), static_cast<std::uint32_t>(children.size() + size_of(*blocks)));
         auto const top = top_of(*blocks);
         return fork(join_, top.data(), top.size());
@@ -280,7 +281,7 @@ public:
         auto* const frames = reinterpret_cast<std::coroutine_handle<>*>(children_.data());
         slots_.allocate(children_.size());
         for (std::size_t index = 0; slot<Value>& place : slots_) give_slot(frames[index++], place);
-        if (children_.size() >= wide_gather) return start(awaiting, blocks_, {frames, children_.size()});
+        if (children_.size() >= wide_gather) return start_in_blocks(awaiting, blocks_, {frames, children_.size()});
         return start<std::dynamic_extent>(awaiting, frames, children_.size());
     }
 

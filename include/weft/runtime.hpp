@@ -43,8 +43,10 @@ task<> deliver(task<Value> work, std::promise<Value> receiver) {
             receiver.set_value();
         } else {
             decltype(auto) value = co_await std::move(work);
-            // What moves otherwise might wait for another task.
-            if constexpr (std::is_reference_v<Value> || std::is_trivially_copyable_v<Value>) expect_to_search();
+            // A move or destructor of the user's own could block, and this worker must not count as searching then.
+            if constexpr (std::is_reference_v<Value> ||
+                          (std::is_trivially_move_constructible_v<Value> && std::is_trivially_destructible_v<Value>))
+                expect_to_search();
             receiver.set_value(std::forward<decltype(value)>(value));
         }
     } catch (...) {

@@ -18,9 +18,9 @@ struct destroy_child_blocks {
 };
 using owned_child_blocks = std::unique_ptr<child_blocks, destroy_child_blocks>;
 
-// So many children stand in one block, and so many blocks in a block of blocks.
+// So many children stand in one block at most, and so many blocks in a block of blocks.
 inline constexpr std::size_t child_block_size = 32;
-// From here on a gather is wide.
+// A gather of so many is wide. Of fewer there would be so few blocks that thieves had less to take than before.
 inline constexpr std::size_t wide_gather = 3 * child_block_size;
 
 // Blocks for the children, which stay where they are, have their slots, and have not started. Throws std::bad_alloc.

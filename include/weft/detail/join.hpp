@@ -20,8 +20,9 @@ struct promise_base;
 // One gather. Lives in the awaiting coroutine's frame; the children's slots point at it.
 struct join {
     promise_base* parent;
-    std::uint32_t children;  // more than the fork itself runs, where they are in blocks
-    // What is not settled yet: the children, and the fork itself as long as it runs them. Untouched when all ended on its stack.
+    std::uint32_t children;  // and their blocks, if there are any; then more than the fork itself runs
+    // What is not settled yet: the children, their blocks, and the fork itself as long as it runs. Untouched when all ended on the
+    // fork's stack, which with blocks never counts as such.
     union {
         std::atomic<std::uint32_t> pending;
     };
@@ -50,9 +51,5 @@ WEFT_API WEFT_NOIPA bool fork(join& joined, std::coroutine_handle<>* frames, std
 
 // The same for two, the commonest gather. Of `frames` only the first one is certainly null afterwards.
 WEFT_API WEFT_NOIPA bool fork_two(join& joined, std::coroutine_handle<>* frames);
-
-// Some of the children of a gather, on top of the present stack, which is that of another of its children. Like fork, but nobody
-// waits for them here, and where memory is short, nobody can steal them.
-WEFT_API WEFT_NOIPA void run_children(std::coroutine_handle<>* frames, std::size_t count) noexcept;
 
 }  // namespace weft::detail
