@@ -138,7 +138,7 @@ TEST_CASE("children whose own forks turn out to be the last are counted by their
         };
         const auto stolen = [&]() -> weft::task<int> {
             wait_for(both_done);
-            std::this_thread::sleep_for(2ms);
+            std::this_thread::sleep_for(2ms);  // likewise: the pairs are counted in the meantime
             co_return 1;
         };
         auto const first_spinner = weft::spawn(spinner(0));

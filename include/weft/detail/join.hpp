@@ -36,9 +36,9 @@ struct join {
         children = count;
         std::construct_at(&pending, count + 1);  // the push that lets thieves see the children publishes it
     }
-    void forget_failure() noexcept { first_failed.store(nullptr, std::memory_order_relaxed); }
-    // Once all have ended. relaxed: the end of every child happens before this (the acquire in lib/join.cpp).
+    // Both once all have ended. relaxed: the end of every child happens before this (the acquire in lib/join.cpp).
     [[nodiscard]] bool failed() const noexcept { return first_failed.load(std::memory_order_relaxed) != nullptr; }
+    void forget_failure() noexcept { first_failed.store(nullptr, std::memory_order_relaxed); }
 };
 
 static_assert(alignof(join) > (slot_base::holds_exception | slot_base::holds_value), "slots keep two bits in a join's address");
