@@ -24,6 +24,9 @@ void process_barrier() noexcept;
 // The processors this process may use: its affinity mask and its share of time (cgroup quota), at least 1.
 [[nodiscard]] unsigned usable_processors();
 
+// The one the calling thread is on in this moment; negative where the system does not say.
+[[nodiscard]] int current_processor() noexcept;
+
 // For debuggers and top; cut to what the system takes.
 void name_this_thread(std::string const& name) noexcept;
 // Timed waits of this thread end as close to their deadline as the system can.

@@ -101,6 +101,10 @@ unsigned usable_processors() {
     return static_cast<unsigned>(processors);
 }
 
+int current_processor() noexcept {
+    return sched_getcpu();
+}
+
 void name_this_thread(std::string const& name) noexcept {
     // The number at the end stays.
     constexpr std::size_t longest = 15;

@@ -52,6 +52,10 @@ unsigned usable_processors() {
     return static_cast<unsigned>(std::max(1, oneapi::tbb::info::default_concurrency()));
 }
 
+int current_processor() noexcept {
+    return -1;
+}
+
 void name_this_thread(std::string const&) noexcept {}
 void sharpen_timed_waits() noexcept {}
 void on_fork(void (*)()) noexcept {}

@@ -63,8 +63,8 @@ options checked(options settings) {
 
 }  // namespace
 
-runtime_core::runtime_core(options settings)
-    : pool(settings.workers),
+runtime_core::runtime_core(options settings, topology const& of_machine)
+    : pool(settings.workers, of_machine),
       on_unhandled(std::make_shared<exception_handler const>(std::move(settings.on_unhandled_exception))),
       submitted(*this, settings.workers),
       process_generation_(current_generation()) {

@@ -23,7 +23,7 @@ using exception_handler = std::function<void(unhandled_exception const&)>;
 // with it.
 class runtime_core : public std::enable_shared_from_this<runtime_core> {
 public:
-    explicit runtime_core(options settings);
+    explicit runtime_core(options settings, topology const& of_machine = topology::of_this_machine());
     ~runtime_core();
     runtime_core(runtime_core const&) = delete;
     runtime_core& operator=(runtime_core const&) = delete;

@@ -6,10 +6,11 @@
 
 namespace weft::detail {
 
-scheduler::scheduler(unsigned count) : idle_workers(count), timers(count, steady_now()) {
+scheduler::scheduler(unsigned count, topology const& of_machine)
+    : processors(of_machine), idle_workers(count), timers(count, steady_now()) {
     asymmetric_fence::prepare();
     workers.reserve(count);
-    for (unsigned index = 0; index < count; ++index) workers.push_back(std::make_unique<worker>(*this, index));
+    for (unsigned index = 0; index < count; ++index) workers.push_back(std::make_unique<worker>(*this, index, count));
 }
 
 void scheduler::start(std::string const& name) {

@@ -16,13 +16,14 @@
 #include "injector.hpp"
 #include "job.hpp"
 #include "timer_driver.hpp"
+#include "topology.hpp"
 #include "worker.hpp"
 
 namespace weft::detail {
 
 class scheduler {
 public:
-    explicit scheduler(unsigned workers);
+    explicit scheduler(unsigned workers, topology const& of_machine = topology::of_this_machine());
     scheduler(scheduler const&) = delete;
     scheduler& operator=(scheduler const&) = delete;
 
@@ -53,6 +54,7 @@ public:
     // Queue lengths and who sleeps, for a watchdog. Approximate while workers run.
     void dump(std::ostream& out) const;
 
+    topology const& processors;
     frame_depot frames;
     std::vector<std::unique_ptr<worker>> workers;
     injector entrance;

@@ -7,13 +7,15 @@
 
 #include "asymmetric_fence.hpp"
 #include "clock.hpp"
+#include "platform.hpp"
 #include "scheduler.hpp"
 
 namespace weft::detail {
 
 constinit thread_local worker* this_worker = nullptr;
 
-worker::worker(scheduler& pool, unsigned index) : frames(&pool.frames), pool_(pool), index_(index), random_(index * 0x9e37'79b9u + 1) {}
+worker::worker(scheduler& pool, unsigned index, unsigned workers)
+    : frames(&pool.frames), pool_(pool), index_(index), victims_(index, workers) {}
 
 void worker::loop() noexcept {
     this_worker = this;
@@ -187,6 +189,7 @@ job worker::search() noexcept {
     if (pool_.timers.next_expiry() != forever) fire_timers(steady_now());
     if (!searching_) searching_ = pool_.idle_workers.begin_search();
     if (searching_) {
+        note_domain();
         for (int round = 0; round < search_rounds && !pool_.stopping(); ++round) {
             bool contended = false;
             if (job const found = search_once(contended)) {
@@ -207,14 +210,19 @@ job worker::search() noexcept {
 job worker::search_once(bool& contended) noexcept {
     if (job const oldest = take_ready()) return oldest;
     if (job const entering = pool_.entrance.pop()) return entering;
-    auto const count = static_cast<unsigned>(pool_.workers.size());
-    unsigned victim = random_below(count);
-    for (unsigned tried = 0; tried < count; ++tried) {
-        if (victim != index_)
-            if (job const stolen = steal_from(*pool_.workers[victim], contended)) return stolen;
-        if (++victim == count) victim = 0;
-    }
-    return {};
+    return victims_.steal(
+        pool_.processors.farthest(), [this](unsigned victim) { return distance_to(*pool_.workers[victim]); },
+        [&](unsigned victim) { return steal_from(*pool_.workers[victim], contended); });
+}
+
+void worker::note_domain() noexcept {
+    if (pool_.processors.flat()) return;
+    // relaxed, as in distance_to: nothing hangs on it but who is visited first.
+    domain_.store(pool_.processors.domain_of(platform::current_processor()), std::memory_order_relaxed);
+}
+
+unsigned worker::distance_to(worker const& other) const noexcept {
+    return pool_.processors.distance(domain_.load(std::memory_order_relaxed), other.domain_.load(std::memory_order_relaxed));
 }
 
 job worker::steal_from(worker& victim, bool& contended) noexcept {
@@ -264,14 +272,6 @@ void worker::sleep() noexcept {
     if (token) searching_ = true;
     watch_time_ = true;
     clock_countdown_ = 1;
-}
-
-unsigned worker::random_below(unsigned bound) noexcept {
-    // Marsaglia, "Xorshift RNGs" (2003), the triple 13, 17, 5; then scaled, which is uniform enough to choose a victim.
-    random_ ^= random_ << 13;
-    random_ ^= random_ >> 17;
-    random_ ^= random_ << 5;
-    return static_cast<unsigned>((std::uint64_t{random_} * bound) >> 32);
 }
 
 }  // namespace weft::detail

@@ -2,6 +2,7 @@
 // One thread of a runtime: its queues and its loop.
 #pragma once
 
+#include <atomic>
 #include <coroutine>
 #include <cstdint>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "frame_cache.hpp"
 #include "job.hpp"
 #include "parker.hpp"
+#include "victims.hpp"
 #include "work_deque.hpp"
 
 namespace weft::detail {
@@ -31,7 +33,7 @@ void release_ended(promise_base& task, unsigned worker) noexcept;
 // Its members are touched by the worker's own thread, but for the deques' thieves and `park`'s wakers.
 class alignas(config::destructive_interference) worker {
 public:
-    worker(scheduler& pool, unsigned index);
+    worker(scheduler& pool, unsigned index, unsigned workers);
 
     // What the thread does until the scheduler stops.
     void loop() noexcept;
@@ -147,9 +149,11 @@ private:
     [[nodiscard]] job search() noexcept;
     [[nodiscard]] job search_once(bool& contended) noexcept;
     [[nodiscard]] job steal_from(worker& victim, bool& contended) noexcept;
+    // Publishes where this worker runs now. Its thread may run elsewhere later.
+    void note_domain() noexcept;
+    [[nodiscard]] unsigned distance_to(worker const& other) const noexcept;
     void stop_searching() noexcept;
     void sleep() noexcept;
-    [[nodiscard]] unsigned random_below(unsigned bound) noexcept;
 
     scheduler& pool_;
     unsigned const index_;
@@ -169,7 +173,8 @@ private:
     unsigned clock_countdown_ = 1;  // jobs until the next look at the clock
     unsigned clock_interval_ = 1;
     std::int64_t clock_last_ = 0;
-    std::uint32_t random_;
+    victims victims_;
+    std::atomic<std::uint32_t> domain_{0};  // of the topology
 };
 
 // The worker that the calling thread is; null on any other thread. Read only in out-of-line functions that no coroutine is inlined

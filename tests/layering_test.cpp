@@ -20,7 +20,8 @@ const weft::test::layer_table layers{
     {"detail/config", "detail/storage", "detail/slot", "error", "concepts", "result", "options"},
     // structures: no threads, no clock, no coroutines; and the operating system
     {"platform", "platform_linux", "platform_portable", "clock", "job", "asymmetric_fence", "work_deque", "timer_wheel",
-     "detail/timer_entry", "parker", "injector", "frame_cache", "frame_depot", "detail/frame", "frame", "run_group", "random"},
+     "detail/timer_entry", "parker", "injector", "frame_cache", "frame_depot", "detail/frame", "frame", "run_group", "random",
+     "topology", "victims"},
     // scheduler: knows only a coroutine_handle to resume
     {"worker", "idle", "timer_driver", "scheduler", "runtime_core"},
     // tasks
