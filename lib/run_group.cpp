@@ -47,20 +47,23 @@ void run_group::drain() noexcept {
         std::lock_guard const lock(mutex_);
         draining_.store(true, std::memory_order_relaxed);
     }
+    // What proves that all have ended needs no fence; only the end that follows a look does.
+    if (look()) return;
     asymmetric_fence::heavy();
     look();
 }
 
-void run_group::look() noexcept {
+bool run_group::look() noexcept {
     std::lock_guard const lock(mutex_);
-    if (!draining_.load(std::memory_order_relaxed)) return;
+    if (!draining_.load(std::memory_order_relaxed)) return false;
     std::uint64_t ended = 0;
     for (count const& each : counts_) ended += each.ended.load(std::memory_order_acquire);
     std::uint64_t begun = begun_outside_;
     for (count const& each : counts_) begun += each.begun.load(std::memory_order_relaxed);
-    if (begun != ended) return;
+    if (begun != ended) return false;
     over_ = true;
     over_changed_.notify_all();
+    return true;
 }
 
 void run_group::wait() noexcept {

@@ -23,8 +23,8 @@ class runtime_core;
 //   task whose end it counted, too. Hence begun >= ended + 1: not equal.
 //
 // Looks are taken only once the run is draining, that is when its main task has ended. A worker that counts an end passes a light
-// fence and then reads `draining_`; whoever sets `draining_` passes a heavy fence and then looks: one of the two sees the last end
-// (asymmetric_fence.hpp). Groups are used again for later runs and never freed before the workers are joined, so a late look is
+// fence and then reads `draining_`; whoever sets `draining_` looks, and if tasks seem alive passes a heavy fence and looks again: one
+// of the two sees the last end (asymmetric_fence.hpp). Groups are used again for later runs and never freed before the workers are joined, so a late look is
 // harmless: under the mutex it finds the new run not draining.
 class run_group {
 public:
@@ -53,7 +53,8 @@ private:
         std::atomic<std::uint64_t> ended{0};
     };
 
-    void look() noexcept;
+    // Whether it has found the run over.
+    bool look() noexcept;
 
     runtime_core& core_;
     std::vector<count> counts_;
