@@ -189,6 +189,47 @@ TEST_CASE("wide gathers inside wide gathers", "[wide_gather]") {
     CHECK(weft::run(main(), {.workers = workers}) == expected);
 }
 
+TEST_CASE("wide gathers far deeper than the stack", "[wide_gather][stack]") {
+    watchdog guard{60s, "a wide gather"};
+    constexpr int depth = 3000;
+    const unsigned workers = GENERATE(1u, 2u, 8u);
+    // Which child of each level goes on: the first block's first, one in the middle, the last of all.
+    const int heir = GENERATE(0, wide / 2, wide - 1);
+    CAPTURE(workers, heir);
+    struct line {
+        static weft::task<int> down(int left, int place, int heir) {
+            if (place != heir || left == 0) co_return 1;
+            auto const parts = co_await weft::gather(children(wide, [&](int n) { return down(left - 1, n, heir); }));
+            co_return std::accumulate(parts.begin(), parts.end(), 0);
+        }
+    };
+    CHECK(weft::run(line::down(depth, heir, heir), {.workers = workers}) == depth * (wide - 1) + 1);
+}
+
+TEST_CASE("what the tasks of a wide gather spawn runs, whoever runs them", "[wide_gather]") {
+    watchdog guard{60s, "a wide gather"};
+    const unsigned workers = GENERATE(1u, 2u, 8u);
+    CAPTURE(workers);
+    std::atomic<int> ran = 0;
+    const auto spawned = [&](int n) -> weft::task<int> {
+        ++ran;
+        co_return n;
+    };
+    // One in three waits for what it has spawned, one leaves it alone, one lets it run first.
+    const auto child = [&](int n) -> weft::task<int> {
+        auto handle = weft::spawn(spawned(n));
+        if (n % 3 == 0) co_return co_await handle;
+        if (n % 3 == 1) co_await weft::yield();
+        co_return n;
+    };
+    const auto main = [&]() -> weft::task<std::vector<int>> { co_return co_await weft::gather(children(two_levels + 7, child)); };
+    weft::runtime runtime({.workers = workers});
+    for (int round = 1; round <= 20; ++round) {
+        CHECK(runtime.run(main()) == numbers(two_levels + 7));
+        CHECK(ran == round * (two_levels + 7));
+    }
+}
+
 TEST_CASE("others get their turn while a wide gather computes", "[wide_gather]") {
     watchdog guard{60s, "a wide gather"};
     std::atomic<bool> other_ran = false;

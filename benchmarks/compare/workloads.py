@@ -49,6 +49,7 @@ ITEMS = {
     "spawn": "task",
     "gather": "child",
     "yield": "yield",
+    "run": "run",
     "await": "await",
     "timer_wheel cancel": "timer",
     "timer_wheel expire": "timer",

@@ -280,6 +280,8 @@ public:
     WEFT_NOINLINE_SUSPEND bool await_suspend(std::coroutine_handle<Promise> awaiting) {
         auto* const frames = reinterpret_cast<std::coroutine_handle<>*>(children_.data());
         slots_.allocate(children_.size());
+        // Before anything has started: no memory, later, would lose the children's results.
+        if constexpr (gives_results) results_.reserve(children_.size());
         for (std::size_t index = 0; slot<Value>& place : slots_) give_slot(frames[index++], place);
         if (children_.size() >= wide_gather) return start_in_blocks(awaiting, blocks_, {frames, children_.size()});
         return start<std::dynamic_extent>(awaiting, frames, children_.size());
@@ -288,17 +290,18 @@ public:
     auto await_resume() {
         if constexpr (!ReturnExceptions)
             if (failed()) [[unlikely]] rethrow_first(each_slot());
-        if constexpr (ReturnExceptions || !std::is_void_v<Value>) {
-            using element = element_t<ReturnExceptions, Value>;
-            std::vector<std::conditional_t<std::is_reference_v<element>, std::reference_wrapper<std::remove_reference_t<element>>, element>>
-                results;
-            results.reserve(children_.size());
-            for (slot<Value>& place : slots_) results.push_back(take_element<ReturnExceptions, Value>(place));
-            return results;
+        if constexpr (gives_results) {
+            for (slot<Value>& place : slots_) results_.push_back(take_element<ReturnExceptions, Value>(place));
+            return std::move(results_);
         }
     }
 
 private:
+    static constexpr bool gives_results = ReturnExceptions || !std::is_void_v<Value>;
+    using element = element_t<ReturnExceptions, Value>;
+    using element_in_vector =
+        std::conditional_t<std::is_reference_v<element>, std::reference_wrapper<std::remove_reference_t<element>>, element>;
+
     auto each_slot() noexcept {
         return [this](auto visit) {
             for (slot<Value>& place : slots_) visit(place);
@@ -307,6 +310,7 @@ private:
 
     std::vector<task<Value>> children_;
     slot_array<Value> slots_;
+    [[no_unique_address]] std::conditional_t<gives_results, std::vector<element_in_vector>, std::monostate> results_;
     owned_child_blocks blocks_;
     bool spent_ = false;  // moved from
 };
