@@ -344,6 +344,9 @@ auto gather_elements(Elements&& elements) {
 //   Cancellation:  a cancellation point.
 //   Throws:        after all children have ended, the exception that came first in time; siblings are not cancelled by it. The
 //                  other exceptions are dropped. invalid_state for an empty task or handle; std::bad_alloc with nothing started.
+//   Cost:          co_await gather(f(), g()) keeps the emptied tasks f() and g() in the awaiting frame until it resumes. A gather that
+//                  has a name, `auto both = gather(f(), g()); ... = co_await both;`, does not: 5 to 10 % less time for calls as small
+//                  as those of fib.
 //   Must outlive:  named handles and other named awaitables, and what the tasks refer to, until the await has resumed. No child
 //                  outlives the gather. A child's frame, with its arguments, is gone when the child has ended, before the gather
 //                  resumes: its result must not refer to them.
