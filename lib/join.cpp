@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cassert>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <new>
@@ -129,8 +130,23 @@ bool fork_two(join& joined, std::coroutine_handle<>* frames) {
     return false;
 }
 
+namespace {
+
+// All at once, so that a thief waits for the caches of the worker that made them once, not at each.
+void fetch_frames(std::coroutine_handle<> const* frames, std::size_t count) noexcept {
+    constexpr std::size_t line = 64;
+    for (std::size_t child = 0; child < count; ++child) {
+        auto const* const frame = static_cast<std::byte const*>(frames[child].address());
+        WEFT_PREFETCH_FOR_WRITE(frame);
+        WEFT_PREFETCH_FOR_WRITE(frame + line);  // few are smaller
+    }
+}
+
+}  // namespace
+
 void run_children(std::coroutine_handle<>* frames, std::size_t count) noexcept {
     WEFT_COMPILER_BARRIER();
+    fetch_frames(frames, count);
     worker& here = *this_worker;
     join& joined = promise_of(frames[0].address()).joined_slot().joined();
     job const outer = here.child_of_fork;

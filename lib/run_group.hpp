@@ -23,9 +23,10 @@ class runtime_core;
 //   task whose end it counted, too. Hence begun >= ended + 1: not equal.
 //
 // Looks are taken only once the run is draining, that is when its main task has ended. A worker that counts an end passes a light
-// fence and then reads `draining_`; whoever sets `draining_` looks, and if tasks seem alive passes a heavy fence and looks again: one
-// of the two sees the last end (asymmetric_fence.hpp). Groups are used again for later runs and never freed before the workers are joined, so a late look is
-// harmless: under the mutex it finds the new run not draining.
+// fence and then reads `draining_`; whoever sets `draining_` looks. Where that finds the sums equal they prove what they prove, and
+// nobody need look again. Else it passes a heavy fence and looks once more: of that and of the worker that counts the last end one
+// sees the other (asymmetric_fence.hpp). Groups are used again for later runs and never freed before the workers are joined, so a
+// late look is harmless: under the mutex it finds a later run that is not draining, or that run's true sums.
 class run_group {
 public:
     run_group(runtime_core& core, unsigned workers) : core_(core), counts_(workers) {}

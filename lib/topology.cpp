@@ -2,6 +2,7 @@
 #include "topology.hpp"
 
 #include <charconv>
+#include <compare>
 #include <fstream>
 #include <map>
 #include <optional>
@@ -9,7 +10,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <tuple>
 
 namespace weft::detail {
 
@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int most_processors = 1 << 16;
+constexpr int most_processors = 1 << 16;  // more are nonsense, and so are more nodes
 
 std::optional<int> number(std::string_view text) {
     int value = 0;
@@ -57,7 +57,8 @@ template <class Visit>
 void each_numbered(fs::path const& folder, std::string_view prefix, Visit visit) {
     std::error_code error;
     for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-        if (auto const n = number_after(prefix, entry->path().filename().string())) visit(*n, entry->path());
+        if (auto const n = number_after(prefix, entry->path().filename().string()); n && *n < most_processors)
+            visit(*n, entry->path());
 }
 
 // Who shares the last of this processor's caches.
@@ -87,7 +88,8 @@ topology::topology(fs::path const& system_devices) {
         for (int const processor : processors_in(first_line(path / "cpulist"))) places[processor].node = node;
     });
     each_numbered(system_devices / "cpu", "cpu", [&](int processor, fs::path const& path) {
-        if (places[processor].cache >= 0) return;  // one that shares its cache has told
+        auto const known = places.find(processor);
+        if (known != places.end() && known->second.cache >= 0) return;  // one that shares its cache has told
         for (int const mate : cache_mates(path)) places[mate].cache = processor;
     });
     if (places.empty()) return;
@@ -102,8 +104,9 @@ topology::topology(fs::path const& system_devices) {
 }
 
 topology const& topology::of_this_machine() {
-    static topology const only("/sys/devices/system");
-    return only;
+    // Never destroyed: workers may outlive static objects.
+    static auto const* const only = new topology("/sys/devices/system");
+    return *only;
 }
 
 }  // namespace weft::detail

@@ -2,6 +2,7 @@
 // Which of this machine's processors are near each other.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <vector>
@@ -31,7 +32,6 @@ public:
         if (one == other) return 0;
         return nodes_[one] == nodes_[other] ? 1 : 2;
     }
-    [[nodiscard]] unsigned farthest() const noexcept { return flat() ? 0 : 2; }
 
 private:
     std::vector<std::uint32_t> domains_;  // of each processor

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
-// In which order one worker looks at the others when it has nothing to do.
+// Victim selection: in which order one worker looks at the others when it has nothing to do.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace weft::detail {
 
-// First at the one it stole from last, who probably has more. Then at the near ones before the far: what it takes from there, and
-// what the stolen task shares with its siblings, need not come out of another cache. Among those at one distance it begins at
+// First the worker that it stole from last, which probably has more. Then the near ones before the far: what is taken from there,
+// and what the stolen task shares with its siblings, need not come out of another cache. Among those at one distance it begins at
 // random, so that thieves do not queue up.
 //
 // Once in so many steals neither counts, and it begins at random among all. Else a worker that always has work would keep the
@@ -16,32 +19,60 @@ class victims {
 public:
     static constexpr unsigned fair_steal_every = 8;
 
-    victims(unsigned self, unsigned workers) noexcept
-        : self_(self), workers_(workers), last_(self), random_(self * 0x9e37'79b9u + 1) {}
+    // Without distances all are equally far, and need no memory: that of so many workers would grow with their square.
+    victims(unsigned self, unsigned workers, bool distances)
+        : self_(self), others_(workers - 1), last_(self), random_(self * 0x9e37'79b9u + 1) {
+        if (!distances) return;
+        by_distance_.reserve(others_);
+        for (unsigned n = 0; n < others_; ++n) by_distance_.push_back({static_cast<std::uint16_t>(other(n)), 0});
+    }
 
-    // Calls steal_from(victim) for each worker but `self`, once, until that answers something. distance_to(victim) is at most
-    // `farthest`.
-    template <class DistanceTo, class StealFrom>
-    auto steal(unsigned farthest, DistanceTo distance_to, StealFrom steal_from) -> decltype(steal_from(0u)) {
+    // From now on these distances hold. Does nothing where there are none.
+    template <class DistanceTo>
+    void arrange(DistanceTo distance_to) noexcept {
+        for (neighbour& each : by_distance_) each.distance = static_cast<std::uint8_t>(distance_to(each.index));
+        std::sort(by_distance_.begin(), by_distance_.end(),
+                  [](neighbour const& one, neighbour const& two) { return one.distance < two.distance; });
+    }
+
+    // Calls steal_from(victim) for each other worker, once, until that answers something.
+    template <class StealFrom>
+    auto steal(StealFrom steal_from) -> decltype(steal_from(0u)) {
         bool const fair = steals_ % fair_steal_every == 0;
-        auto const tried_first = fair ? self_ : last_;
-        if (tried_first != self_)
-            if (auto stolen = steal_from(tried_first)) return succeeded(tried_first, stolen);
-        unsigned const others = workers_ - 1;
-        unsigned const start = random_below(others);
-        for (unsigned ring = 0; ring <= (fair ? 0 : farthest); ++ring) {
-            unsigned next = start;
-            for (unsigned tried = 0; tried < others; ++tried) {
-                unsigned const victim = next < self_ ? next : next + 1;
-                if (++next == others) next = 0;
-                if (victim == tried_first || (!fair && distance_to(victim) != ring)) continue;
+        unsigned const tried = fair ? self_ : last_;
+        if (tried != self_)
+            if (auto stolen = steal_from(tried)) return succeeded(tried, stolen);
+        for (unsigned first = 0; first < others_;) {
+            unsigned const past = fair ? others_ : end_of_ring(first);
+            unsigned const start = first + random_below(past - first);
+            for (unsigned n = first; n < past; ++n) {
+                unsigned const place = n + (start - first);
+                unsigned const victim = other(place < past ? place : place - (past - first));
+                if (victim == tried) continue;
                 if (auto stolen = steal_from(victim)) return succeeded(victim, stolen);
             }
+            first = past;
         }
         return {};
     }
 
 private:
+    struct neighbour {
+        std::uint16_t index;
+        std::uint8_t distance;
+    };
+
+    [[nodiscard]] unsigned other(unsigned n) const noexcept {
+        if (n < by_distance_.size()) return by_distance_[n].index;
+        return n < self_ ? n : n + 1;
+    }
+    [[nodiscard]] unsigned end_of_ring(unsigned first) const noexcept {
+        if (by_distance_.empty()) return others_;
+        unsigned past = first + 1;
+        while (past < others_ && by_distance_[past].distance == by_distance_[first].distance) ++past;
+        return past;
+    }
+
     template <class Stolen>
     Stolen succeeded(unsigned victim, Stolen stolen) noexcept {
         last_ = victim;
@@ -58,10 +89,11 @@ private:
     }
 
     unsigned self_;
-    unsigned workers_;
-    unsigned last_;
+    unsigned others_;
+    unsigned last_;  // self: nobody
     unsigned steals_ = 0;
     std::uint32_t random_;
+    std::vector<neighbour> by_distance_;
 };
 
 }  // namespace weft::detail

@@ -15,12 +15,13 @@ namespace weft::detail {
 constinit thread_local worker* this_worker = nullptr;
 
 worker::worker(scheduler& pool, unsigned index, unsigned workers)
-    : frames(&pool.frames), pool_(pool), index_(index), victims_(index, workers) {}
+    : frames(&pool.frames), pool_(pool), index_(index), victims_(index, workers, !pool.processors.flat()) {}
 
 void worker::loop() noexcept {
     this_worker = this;
     this_frame_cache = &frames;
     stack_floor_ = WEFT_STACK_ADDRESS() - stack_allowance;
+    note_domain();
     while (!pool_.stopping())
         if (job const next = next_job()) run(next);
     this_worker = nullptr;
@@ -190,6 +191,7 @@ job worker::search() noexcept {
     if (!searching_) searching_ = pool_.idle_workers.begin_search();
     if (searching_) {
         note_domain();
+        arrange_victims();
         for (int round = 0; round < search_rounds && !pool_.stopping(); ++round) {
             bool contended = false;
             if (job const found = search_once(contended)) {
@@ -210,19 +212,20 @@ job worker::search() noexcept {
 job worker::search_once(bool& contended) noexcept {
     if (job const oldest = take_ready()) return oldest;
     if (job const entering = pool_.entrance.pop()) return entering;
-    return victims_.steal(
-        pool_.processors.farthest(), [this](unsigned victim) { return distance_to(*pool_.workers[victim]); },
-        [&](unsigned victim) { return steal_from(*pool_.workers[victim], contended); });
+    return victims_.steal([&](unsigned victim) { return steal_from(*pool_.workers[victim], contended); });
 }
 
 void worker::note_domain() noexcept {
     if (pool_.processors.flat()) return;
-    // relaxed, as in distance_to: nothing hangs on it but who is visited first.
+    // relaxed, as in arrange_victims: nothing hangs on it but who is visited first.
     domain_.store(pool_.processors.domain_of(platform::current_processor()), std::memory_order_relaxed);
 }
 
-unsigned worker::distance_to(worker const& other) const noexcept {
-    return pool_.processors.distance(domain_.load(std::memory_order_relaxed), other.domain_.load(std::memory_order_relaxed));
+void worker::arrange_victims() noexcept {
+    std::uint32_t const here = domain_.load(std::memory_order_relaxed);
+    victims_.arrange([&](unsigned victim) {
+        return pool_.processors.distance(here, pool_.workers[victim]->domain_.load(std::memory_order_relaxed));
+    });
 }
 
 job worker::steal_from(worker& victim, bool& contended) noexcept {
@@ -270,6 +273,7 @@ void worker::sleep() noexcept {
         token = true;
     }
     if (token) searching_ = true;
+    note_domain();
     watch_time_ = true;
     clock_countdown_ = 1;
 }

@@ -30,7 +30,7 @@ void release_ended(promise_base& task, unsigned worker) noexcept;
 // A child of that gather has ended, not on its fork's stack. Answers who goes on: the parent, or null.
 [[nodiscard]] std::coroutine_handle<> arrive(join& joined) noexcept;
 
-// Its members are touched by the worker's own thread, but for the deques' thieves and `park`'s wakers.
+// Its members are touched by the worker's own thread, but for the deques' thieves, `park`'s wakers, and who reads `domain_`.
 class alignas(config::destructive_interference) worker {
 public:
     worker(scheduler& pool, unsigned index, unsigned workers);
@@ -151,7 +151,7 @@ private:
     [[nodiscard]] job steal_from(worker& victim, bool& contended) noexcept;
     // Publishes where this worker runs now. Its thread may run elsewhere later.
     void note_domain() noexcept;
-    [[nodiscard]] unsigned distance_to(worker const& other) const noexcept;
+    void arrange_victims() noexcept;
     void stop_searching() noexcept;
     void sleep() noexcept;
 
@@ -174,7 +174,8 @@ private:
     unsigned clock_interval_ = 1;
     std::int64_t clock_last_ = 0;
     victims victims_;
-    std::atomic<std::uint32_t> domain_{0};  // of the topology
+    // Of the topology; read by the others when they begin to search.
+    alignas(config::destructive_interference) std::atomic<std::uint32_t> domain_{0};
 };
 
 // The worker that the calling thread is; null on any other thread. Read only in out-of-line functions that no coroutine is inlined

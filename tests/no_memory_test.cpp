@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory runs out inside the library, at every place in turn: what could not begin is a std::bad_alloc, nothing is lost, and the
-// runtime goes on. Fails the global operator new on the one worker; frames come from an allocator of their own and do not fail here.
+// Memory runs out at every operator new of a gather in turn, and of spawn: what could not begin is a std::bad_alloc, nothing is
+// lost, and the runtime goes on. Frames come from an allocator of their own, which does not fail here.
 #include "support/catch.hpp"
 #include "support/counted.hpp"
 #include "support/watchdog.hpp"
@@ -62,7 +62,8 @@ struct outcome {
 weft::task<outcome> gather_below(int depth, std::vector<weft::task<int>>& children, long successes, census& frames,
                                  std::atomic<int>& ran) {
     if (depth > 0) {
-        auto const [below, sibling] = co_await weft::gather(gather_below(depth - 1, children, successes, frames, ran), leaf(counted(frames), ran));
+        auto both = weft::gather(gather_below(depth - 1, children, successes, frames, ran), leaf(counted(frames), ran));
+        auto const [below, sibling] = co_await both;
         co_return below;
     }
     outcome seen;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A thread outside runs a task that returns at once, ten thousand times: what entering and leaving a runtime costs.
+// A thread outside runs a task that returns at once, ten thousand times: what one `runtime::run` costs.
 #include "../harness.hpp"
 
 #include <weft/weft.hpp>

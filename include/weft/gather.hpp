@@ -280,7 +280,7 @@ public:
     WEFT_NOINLINE_SUSPEND bool await_suspend(std::coroutine_handle<Promise> awaiting) {
         auto* const frames = reinterpret_cast<std::coroutine_handle<>*>(children_.data());
         slots_.allocate(children_.size());
-        // Before anything has started: no memory, later, would lose the children's results.
+        // Before anything starts: if this failed when the children have ended, their results would be lost.
         if constexpr (gives_results) results_.reserve(children_.size());
         for (std::size_t index = 0; slot<Value>& place : slots_) give_slot(frames[index++], place);
         if (children_.size() >= wide_gather) return start_in_blocks(awaiting, blocks_, {frames, children_.size()});
@@ -344,9 +344,10 @@ auto gather_elements(Elements&& elements) {
 //   Cancellation:  a cancellation point.
 //   Throws:        after all children have ended, the exception that came first in time; siblings are not cancelled by it. The
 //                  other exceptions are dropped. invalid_state for an empty task or handle; std::bad_alloc with nothing started.
-//   Cost:          co_await gather(f(), g()) keeps the emptied tasks f() and g() in the awaiting frame until it resumes. A gather that
-//                  has a name, `auto both = gather(f(), g()); ... = co_await both;`, does not: 5 to 10 % less time for calls as small
-//                  as those of fib.
+//   Cost:          co_await gather(f(), g()) keeps the emptied tasks f() and g() in the awaiting frame until it resumes. A gather
+//                  with a name, `auto both = gather(f(), g()); ... = co_await both;`, does not, which shows in tasks as small as
+//                  fib's. But other temporaries in it, for example a string that f takes by reference, or a lambda that is called there,
+//                  are then gone before the tasks start: only for tasks that take their arguments by value.
 //   Must outlive:  named handles and other named awaitables, and what the tasks refer to, until the await has resumed. No child
 //                  outlives the gather. A child's frame, with its arguments, is gone when the child has ended, before the gather
 //                  resumes: its result must not refer to them.

@@ -89,6 +89,13 @@
 #define WEFT_SPIN_PAUSE() (void)0
 #endif
 
+// WEFT_PREFETCH_FOR_WRITE(p): begins to fetch the cache line at p, which will be written to. p need not point to anything.
+#if defined(__GNUC__)
+#define WEFT_PREFETCH_FOR_WRITE(p) __builtin_prefetch(p, 1)
+#else
+#define WEFT_PREFETCH_FOR_WRITE(p) (void)(p)
+#endif
+
 // WEFT_FIXED_TLS: a thread_local at an offset known when the program is loaded, so that reading it is one instruction.
 #if defined(__GNUC__)
 #define WEFT_FIXED_TLS [[gnu::tls_model("initial-exec")]]
