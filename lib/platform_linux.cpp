@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
-#include <fstream>
 #include <optional>
 #include <sstream>
 
@@ -17,6 +16,8 @@
 #include <unistd.h>
 
 #include <oneapi/tbb/info.h>
+
+#include "first_line.hpp"
 
 namespace weft::detail::platform {
 
@@ -47,13 +48,6 @@ void process_barrier() noexcept {
 
 namespace {
 
-std::string read_line(std::string const& path) {
-    std::ifstream file(path);
-    std::string line;
-    std::getline(file, line);
-    return line;
-}
-
 // "max 100000" or "150000 100000": time per period, in microseconds.
 std::optional<double> processors_of_quota(std::string const& text) {
     std::istringstream words(text);
@@ -81,10 +75,10 @@ std::optional<double> cgroup_quota() {
         for (std::string path = line.substr(second + 1);; path.erase(path.find_last_of('/'))) {
             if (path == "/") path.clear();
             if (version2) {
-                consider(processors_of_quota(read_line("/sys/fs/cgroup" + path + "/cpu.max")));
+                consider(processors_of_quota(first_line("/sys/fs/cgroup" + path + "/cpu.max")));
             } else {
                 std::string const folder = "/sys/fs/cgroup/cpu" + path;
-                consider(processors_of_quota(read_line(folder + "/cpu.cfs_quota_us") + ' ' + read_line(folder + "/cpu.cfs_period_us")));
+                consider(processors_of_quota(first_line(folder + "/cpu.cfs_quota_us") + ' ' + first_line(folder + "/cpu.cfs_period_us")));
             }
             if (path.find('/') == std::string::npos) break;
         }

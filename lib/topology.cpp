@@ -3,13 +3,14 @@
 
 #include <charconv>
 #include <compare>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
+
+#include "first_line.hpp"
 
 namespace weft::detail {
 
@@ -29,13 +30,6 @@ std::optional<int> number(std::string_view text) {
 // The 12 of "node12".
 std::optional<int> number_after(std::string_view prefix, std::string_view name) {
     return name.starts_with(prefix) ? number(name.substr(prefix.size())) : std::nullopt;
-}
-
-std::string first_line(fs::path const& path) {
-    std::ifstream file(path);
-    std::string line;
-    std::getline(file, line);
-    return line;
 }
 
 // "0-3,8-11". What is no such list is empty.

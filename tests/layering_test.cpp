@@ -21,7 +21,7 @@ const weft::test::layer_table layers{
     // structures: no threads, no clock, no coroutines; and the operating system
     {"platform", "platform_linux", "platform_portable", "clock", "job", "asymmetric_fence", "work_deque", "timer_wheel",
      "detail/timer_entry", "parker", "injector", "frame_cache", "frame_depot", "detail/frame", "frame", "run_group", "random",
-     "topology", "victims"},
+     "first_line", "topology", "victims"},
     // scheduler: knows only a coroutine_handle to resume
     {"worker", "idle", "timer_driver", "scheduler", "runtime_core"},
     // tasks
