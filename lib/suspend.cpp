@@ -17,10 +17,10 @@ namespace weft::detail {
 
 namespace {
 
-void arm(worker& here, timer_entry& entry, promise_base& sleeper, std::int64_t deadline) noexcept {
+void arm(worker& here, timer_entry& entry, promise_base& sleeper, std::int64_t now) noexcept {
     leave_fork(here, sleeper);
-    entry.deadline = deadline;
     entry.waiter = handle_of(sleeper);
+    entry.armed = now;
     here.armed_timer();
     // Last: it may fire at once, on another worker.
     here.pool().timers.arm(entry, here.index());
@@ -35,17 +35,19 @@ void suspend_to_back(promise_base& yielding) noexcept {
     here.make_ready(handle_of(yielding));
 }
 
-void suspend_for(timer_entry& entry, promise_base& sleeper, std::int64_t nanoseconds) noexcept {
+void suspend_for(timer_entry& entry, promise_base& sleeper) noexcept {
     WEFT_COMPILER_BARRIER();
-    if (nanoseconds <= 0) return suspend_to_back(sleeper);
+    if (entry.deadline <= 0) return suspend_to_back(sleeper);
     std::int64_t const now = steady_now();
-    arm(*this_worker, entry, sleeper, nanoseconds >= forever - now ? forever : now + nanoseconds);
+    entry.deadline = entry.deadline >= forever - now ? forever : now + entry.deadline;
+    arm(*this_worker, entry, sleeper, now);
 }
 
-void suspend_until(timer_entry& entry, promise_base& sleeper, std::int64_t deadline) noexcept {
+void suspend_until(timer_entry& entry, promise_base& sleeper) noexcept {
     WEFT_COMPILER_BARRIER();
-    if (deadline <= steady_now()) return suspend_to_back(sleeper);
-    arm(*this_worker, entry, sleeper, deadline);
+    std::int64_t const now = steady_now();
+    if (entry.deadline <= now) return suspend_to_back(sleeper);
+    arm(*this_worker, entry, sleeper, now);
 }
 
 // ---- Foreign awaitables

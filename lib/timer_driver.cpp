@@ -2,7 +2,9 @@
 #include "timer_driver.hpp"
 
 #include <algorithm>
+#include <array>
 #include <mutex>
+#include <utility>
 
 namespace weft::detail {
 
@@ -37,11 +39,26 @@ std::int64_t timer_driver::next_expiry() const noexcept {
     return earliest;
 }
 
-timer_list timer_driver::take_due(stripe& from, std::int64_t now) noexcept {
-    std::lock_guard const lock(from.mutex);
-    timer_list due = from.wheel.advance(now);
-    from.earliest.store(from.wheel.next_expiry(), std::memory_order_seq_cst);
-    return due;
+timer_list timer_driver::take_due(std::int64_t now) noexcept {
+    timer_list all;
+    if (next_expiry() > now) return all;
+    // Merged two by two, lists of like size with each other, as in a merge sort: sorted[n] is empty or what 2^n stripes had.
+    std::array<timer_list, std::numeric_limits<unsigned>::digits> sorted;
+    for (stripe& each : stripes_) {
+        // relaxed: what is missed here is seen at the next look.
+        if (each.earliest.load(std::memory_order_relaxed) > now) continue;
+        tbb::spin_mutex::scoped_lock lock;
+        if (!lock.try_acquire(each.mutex)) continue;
+        timer_list due = each.wheel.advance(now);
+        each.earliest.store(each.wheel.next_expiry(), std::memory_order_seq_cst);
+        lock.release();
+        auto place = sorted.begin();
+        for (; !place->empty(); ++place) due = merged(std::exchange(*place, {}), due);
+        *place = due;
+    }
+    for (timer_list const& each : sorted)
+        if (!each.empty()) all = merged(each, all);
+    return all;
 }
 
 std::int64_t timer_driver::keep_time(unsigned worker) noexcept {

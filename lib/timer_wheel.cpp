@@ -9,6 +9,21 @@
 
 namespace weft::detail {
 
+timer_list merged(timer_list first, timer_list second) noexcept {
+    timer_list both;
+    while (!first.empty() && !second.empty()) {
+        timer_entry const& a = *first.front();
+        timer_entry const& b = *second.front();
+        const std::uint64_t a_tick = timer_wheel::tick_of(a.deadline);
+        const std::uint64_t b_tick = timer_wheel::tick_of(b.deadline);
+        const bool b_first = b_tick != a_tick ? b_tick < a_tick : b.armed < a.armed;
+        both.push_back(*(b_first ? second : first).pop_front());
+    }
+    both.append(first);
+    both.append(second);
+    return both;
+}
+
 timer_wheel::timer_wheel(std::int64_t now) noexcept : now_(now) {}
 
 // The sign bit is turned over, so that ticks are unsigned and in the same order as times, the negative ones included.
@@ -24,8 +39,9 @@ std::int64_t timer_wheel::start_of(std::uint64_t tick) noexcept {
 std::size_t timer_wheel::slot_of(std::int64_t deadline) const noexcept {
     const std::uint64_t tick = tick_of(std::max(deadline, now_));
     const std::uint64_t differing = tick ^ tick_of(now_);
-    const auto level = static_cast<unsigned>(std::bit_width(differing | 1) - 1) / digit_bits;  // | 1: no difference is level 0 too
-    return level * slots_per_level + ((tick >> (level * digit_bits)) & (slots_per_level - 1));
+    const auto highest_bit = static_cast<std::size_t>(std::bit_width(differing | 1) - 1);  // | 1: no difference is level 0 too
+    const level& on = levels[level_of_bit[highest_bit]];
+    return on.first_slot + ((tick >> on.shift) & (on.slots - 1));
 }
 
 // Only called when there is one.
@@ -36,9 +52,9 @@ std::size_t timer_wheel::first_occupied() const noexcept {
 
 // The tick with which an occupied slot begins: above the slot's digit it shares c's digits, below it has zeros.
 std::uint64_t timer_wheel::first_tick_of(std::size_t slot) const noexcept {
-    const std::size_t shift = slot / slots_per_level * digit_bits;
-    const std::uint64_t above = tick_of(now_) >> (shift + digit_bits) << digit_bits;
-    return (above | (slot % slots_per_level)) << shift;
+    const level& on = levels[level_of_word[slot / word_bits]];
+    const std::uint64_t digit = slot - on.first_slot;
+    return ((tick_of(now_) >> on.shift & ~std::uint64_t{on.slots - 1}) | digit) << on.shift;
 }
 
 void timer_wheel::place(timer_entry& entry) noexcept {
@@ -51,7 +67,7 @@ void timer_wheel::place(timer_entry& entry) noexcept {
         list.head = &entry;
         list.earliest = entry.deadline;
         occupied_[slot / word_bits] |= std::uint64_t{1} << (slot % word_bits);
-        occupied_words_ |= std::uint32_t{1} << (slot / word_bits);
+        occupied_words_ |= std::uint64_t{1} << (slot / word_bits);
     } else {
         entry.prev = list.tail;
         list.tail->next = &entry;
@@ -63,7 +79,7 @@ void timer_wheel::place(timer_entry& entry) noexcept {
 void timer_wheel::clear_bit(std::size_t slot) noexcept {
     std::uint64_t& word = occupied_[slot / word_bits];
     word &= ~(std::uint64_t{1} << (slot % word_bits));
-    if (word == 0) occupied_words_ &= ~(std::uint32_t{1} << (slot / word_bits));
+    if (word == 0) occupied_words_ &= ~(std::uint64_t{1} << (slot / word_bits));
 }
 
 // Leaves `earliest` as it is: finding the next one would take a walk through the slot, and a lower bound is all that (3) asks.
@@ -128,7 +144,7 @@ timer_list timer_wheel::advance(std::int64_t now) noexcept {
         const std::size_t slot = first_occupied();
         const std::uint64_t tick = first_tick_of(slot);
         if (tick > last_tick) break;
-        if (slot >= slots_per_level) {
+        if (slot >= levels.front().slots) {
             // A slot of a higher level begins: its entries spread over the levels below. None of them is before the new c.
             timer_entry* entry = take_all(slot);
             now_ = start_of(tick);

@@ -34,12 +34,13 @@ void worker::run(job next) noexcept {
     running = take_over(next);
     for (;;) {
         next.resume();
-        if (std::exchange(giving_way_, false)) forks_until_look_up_ = look_up_interval_;
+        bool const gave_way = std::exchange(giving_way_, false);
+        if (gave_way) forks_until_look_up_ = look_up_interval_;
         if (ended) release_ended(*std::exchange(ended, nullptr), index_);
         if (ended_child_of) next_ = arrive(*std::exchange(ended_child_of, nullptr));
         if (!next_) return;
         next = std::exchange(next_, {});
-        if (!time_to_look_around()) continue;
+        if (!time_to_look_around() && !gave_way) continue;
         // Others get their turn. What goes on here becomes the newest fork: first in line after them, and in reach of thieves, so
         // its owner is noted before.
         remember_owner(next, running);
@@ -77,7 +78,8 @@ bool worker::look_up() noexcept {
     bool const others_wait = !ready.empty() || !pool_.entrance.empty();
     giving_way_ = others_wait || WEFT_STACK_ADDRESS() < stack_floor_;
     if (others_wait) {
-        others_first_ = true;
+        // As if the computation had gone to the back of the line: who stands there now comes first.
+        others_first_ = std::max<std::int64_t>(1, ready.size());
         // Timers that are due have put their tasks there; and this worker may compute on for a while, if its gather is over.
         announce_work();
     }
@@ -92,13 +94,15 @@ void worker::watch_time() noexcept {
 }
 
 bool worker::time_to_look_around() noexcept {
-    if (++jobs_ % look_around_every == 0) others_first_ = true;
+    bool const others_turn = ++jobs_ % look_around_every == 0;
+    if (others_turn && others_first_ == 0) others_first_ = 1;
     if (clock_countdown_ > 0) --clock_countdown_;
-    return others_first_ || clock_countdown_ == 0;
+    return others_turn || clock_countdown_ == 0;
 }
 
 job worker::next_job() noexcept {
-    if (time_to_look_around() && clock_countdown_ == 0) look_at_clock();
+    static_cast<void>(time_to_look_around());
+    if (clock_countdown_ == 0) look_at_clock();
     job const found = own_job();
     if (!found) return search();
     if (searching_) stop_searching();
@@ -106,13 +110,15 @@ job worker::next_job() noexcept {
 }
 
 job worker::own_job() noexcept {
-    if (std::exchange(others_first_, false)) {
+    if (others_first_ > 0) {
+        --others_first_;
         // In turns, so that neither a stream of jobs from outside nor one of woken tasks starves the other.
         outside_first_ = !outside_first_;
         if (outside_first_)
             if (job const entering = pool_.entrance.pop()) return entering;
         if (job const oldest = take_ready()) return oldest;
         if (job const entering = pool_.entrance.pop()) return entering;
+        others_first_ = 0;
     }
     if (!forks.empty())
         if (job const newest = forks.pop()) return newest;
@@ -179,20 +185,34 @@ void worker::look_at_clock() noexcept {
 }
 
 void worker::fire_timers(std::int64_t now) noexcept {
-    pool_.timers.fire_due(now, [this](job due) { put_ready(due); });
+    std::size_t const fired = pool_.timers.fire_due(now, [this](job due) {
+        WEFT_PREFETCH_FOR_WRITE(due.address());
+        put_ready(due);
+    });
+    if (now - fired_since_ >= clock_period) {
+        fired_since_ = now;
+        fired_ = 0;
+    }
+    fired_ += fired;
     // One of them is for this worker, if it takes nothing else first.
-    if (ready.size() > 1 || others_first_ || !forks.empty()) announce_work();
+    if (ready.size() > 1 || others_first_ > 0 || !forks.empty()) announce_work();
 }
 
 // ---- Nothing to do
 
 job worker::search() noexcept {
-    if (pool_.timers.next_expiry() != forever) fire_timers(steady_now());
+    int rounds = search_rounds;
+    if (pool_.timers.next_expiry() != forever) {
+        std::int64_t const now = steady_now();
+        if (fired_ < crowd || now >= fired_since_ + clock_period) fire_timers(now);
+        // No spinning for jobs until a timer is due: who does so has burnt its time when that comes.
+        if (pool_.timers.next_expiry() - now < clock_period) rounds = 1;
+    }
     if (!searching_) searching_ = pool_.idle_workers.begin_search();
     if (searching_) {
         note_domain();
         arrange_victims();
-        for (int round = 0; round < search_rounds && !pool_.stopping(); ++round) {
+        for (int round = 0; round < rounds && !pool_.stopping(); ++round) {
             bool contended = false;
             if (job const found = search_once(contended)) {
                 stop_searching();
@@ -205,8 +225,17 @@ job worker::search() noexcept {
         // Enough others search; but what this worker has just made ready is its own to take.
         if (job const oldest = take_ready()) return oldest;
     }
-    sleep();
+    if (fired_ >= crowd)
+        rest();
+    else
+        sleep();
     return {};
+}
+
+void worker::rest() noexcept {
+    if (searching_) stop_searching();
+    park.park(fired_since_ + clock_period);
+    clock_countdown_ = 1;
 }
 
 job worker::search_once(bool& contended) noexcept {

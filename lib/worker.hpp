@@ -120,6 +120,8 @@ private:
     static constexpr unsigned look_around_every = 61;
     // Time between two looks at the clock while timers are armed.
     static constexpr std::int64_t clock_period = 50'000;
+    // So many timers in one clock_period are a crowd.
+    static constexpr std::size_t crowd = 8;
     // The same for a computation that forks on its stack, armed or not; and how many forks there are in between at most.
     static constexpr std::int64_t look_up_period = 20'000;
     static constexpr std::uint32_t look_up_limit = 256;
@@ -153,6 +155,7 @@ private:
     void note_domain() noexcept;
     void arrange_victims() noexcept;
     void stop_searching() noexcept;
+    void rest() noexcept;
     void sleep() noexcept;
 
     scheduler& pool_;
@@ -165,7 +168,7 @@ private:
     job left_fork_;                   // what child_of_fork was before leave_fork
     std::coroutine_handle<> next_;    // what goes on when the stack is unwound to whoever resumed the present coroutine
     unsigned jobs_ = 0;
-    bool others_first_ = false;
+    std::int64_t others_first_ = 0;  // how many jobs from outside and of `ready` come before the next fork
     bool outside_first_ = false;
     bool searching_ = false;
     bool watch_time_ = false;
@@ -173,6 +176,8 @@ private:
     unsigned clock_countdown_ = 1;  // jobs until the next look at the clock
     unsigned clock_interval_ = 1;
     std::int64_t clock_last_ = 0;
+    std::int64_t fired_since_ = 0;  // when the present clock_period began, with
+    std::size_t fired_ = 0;         // so many timers until now
     victims victims_;
     // Of the topology; read by the others when they begin to search.
     alignas(config::destructive_interference) std::atomic<std::uint32_t> domain_{0};

@@ -71,6 +71,25 @@ TEST_CASE("an armed entry fires once, when it is due, whatever its stripe", "[ti
     CHECK(fire(driver, forever).empty());
 }
 
+TEST_CASE("what is due leaves in one order, whatever stripes it is on", "[timer_driver]") {
+    constexpr std::int64_t tick = std::int64_t{1} << 14;
+    constexpr unsigned stripes = 11;
+    const std::uint64_t seed = weft::test::seed();
+    CAPTURE(seed);
+    std::mt19937_64 engine(seed);
+    timer_driver driver(stripes, 0);
+    std::deque<timer_entry> entries(500);
+    std::vector<void*> expected;
+    std::int64_t armed = 0;
+    for (timer_entry& entry : entries) {
+        entry.armed = ++armed;
+        arm(driver, entry, static_cast<std::int64_t>(1 + engine() % 20) * tick, static_cast<unsigned>(engine() % stripes));
+        expected.push_back(&entry);
+    }
+    std::ranges::stable_sort(expected, {}, [](void* entry) { return static_cast<timer_entry*>(entry)->deadline; });
+    CHECK(fire(driver, 100 * tick) == expected);
+}
+
 TEST_CASE("an entry may be armed again once it has fired", "[timer_driver]") {
     timer_driver driver(2, 0);
     timer_entry entry;

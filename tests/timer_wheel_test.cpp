@@ -27,7 +27,7 @@ constexpr auto long_ago = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t tick = std::int64_t{1} << 14;
 
 // How long a slot of each level lasts.
-constexpr std::array<std::int64_t, 7> slot_time{tick, tick << 8, tick << 16, tick << 24, tick << 32, tick << 40, tick << 48};
+constexpr std::array<std::int64_t, 6> slot_time{tick, tick << 8, tick << 18, tick << 26, tick << 34, tick << 42};
 
 void arm(timer_wheel& wheel, timer_entry& entry, std::int64_t deadline) {
     entry.deadline = deadline;
@@ -116,8 +116,8 @@ TEST_CASE("ticks leave in order of deadline, whether time goes in steps or at on
     constexpr std::int64_t start = 987'654'321;
     std::vector<std::int64_t> deadlines;
     for (const std::int64_t step : slot_time) {
-        for (const std::int64_t times : {1, 2, 3, 255, 256, 257}) {
-            if (step < (tick << 40)) deadlines.push_back(start + step * times);
+        for (const std::int64_t times : {1, 2, 3, 255, 256, 257, 1023, 1024, 1025}) {
+            if (step < slot_time.back()) deadlines.push_back(start + step * times);
         }
     }
     std::ranges::sort(deadlines);
@@ -140,13 +140,13 @@ TEST_CASE("ticks leave in order of deadline, whether time goes in steps or at on
 }
 
 TEST_CASE("equal deadlines leave in the order of arming, though armed levels apart", "[timer_wheel]") {
-    constexpr std::int64_t deadline = 3 * (tick << 24) + 5 * (tick << 16) + 7 * (tick << 8) + 9 * tick + 11;
+    constexpr std::int64_t deadline = 3 * slot_time[3] + 5 * slot_time[2] + 7 * slot_time[1] + 9 * tick + 11;
     timer_wheel wheel(0);
     std::array<timer_entry, 10> e;
     std::size_t armed = 0;
     entries order;
-    for (const std::int64_t before : {deadline, 2 * (tick << 24), tick << 24, 3 * (tick << 16), tick << 16, 2 * (tick << 8),
-                                      tick << 8, 2 * tick, std::int64_t{5}, std::int64_t{1}}) {
+    for (const std::int64_t before : {deadline, 2 * slot_time[3], slot_time[3], 3 * slot_time[2], slot_time[2], 2 * slot_time[1],
+                                      slot_time[1], 2 * tick, std::int64_t{5}, std::int64_t{1}}) {
         CHECK(wheel.advance(deadline - before).empty());
         arm(wheel, e[armed], deadline);
         order.push_back(&e[armed++]);
@@ -287,6 +287,33 @@ TEST_CASE("a timer_list can be emptied and filled again", "[timer_wheel]") {
         CHECK(all_of(list) == entries{&e[0], &e[1], &e[2]});
         while (list.pop_front() != nullptr) {
         }
+    }
+}
+
+TEST_CASE("lists of several wheels merge by tick, and within a tick by when the entries were armed", "[timer_wheel][random]") {
+    std::mt19937_64 engine(weft::test::seed());
+    for (int round = 0; round < 2000; ++round) {
+        CAPTURE(weft::test::seed(), round);
+        std::deque<timer_entry> all(engine() % 40);
+        std::array<timer_list, 2> lists;
+        entries expected;
+        for (auto& entry : all) {
+            entry.deadline = static_cast<std::int64_t>(engine() % (8 * tick)) - 4 * tick;
+            entry.armed = static_cast<std::int64_t>(engine() % 4);
+            expected.push_back(&entry);
+        }
+        const auto earlier = [](const timer_entry* a, const timer_entry* b) {
+            const auto a_tick = timer_wheel::tick_of(a->deadline);
+            const auto b_tick = timer_wheel::tick_of(b->deadline);
+            return a_tick != b_tick ? a_tick < b_tick : a->armed < b->armed;
+        };
+        // Among equals the first list's come first, each list's in their order.
+        const auto of_first = std::stable_partition(expected.begin(), expected.end(), [&](auto*) { return engine() % 2 == 0; });
+        std::stable_sort(expected.begin(), of_first, earlier);
+        std::stable_sort(of_first, expected.end(), earlier);
+        for (auto at = expected.begin(); at != expected.end(); ++at) lists[at < of_first ? 0 : 1].push_back(**at);
+        std::inplace_merge(expected.begin(), of_first, expected.end(), earlier);
+        REQUIRE(all_of(merged(lists[0], lists[1])) == expected);
     }
 }
 

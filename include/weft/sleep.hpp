@@ -18,9 +18,10 @@ namespace weft {
 
 namespace detail {
 
-// Suspends `sleeper` for so many nanoseconds, or until a moment of the steady clock. Not after now: to the back of the ready tasks.
-WEFT_API WEFT_NOIPA void suspend_for(timer_entry& entry, promise_base& sleeper, std::int64_t nanoseconds) noexcept;
-WEFT_API WEFT_NOIPA void suspend_until(timer_entry& entry, promise_base& sleeper, std::int64_t deadline) noexcept;
+// Suspends `sleeper` for as many nanoseconds as stand in the entry's deadline, or until that moment of the steady clock. Not after
+// now: to the back of the ready tasks.
+WEFT_API WEFT_NOIPA void suspend_for(timer_entry& entry, promise_base& sleeper) noexcept;
+WEFT_API WEFT_NOIPA void suspend_until(timer_entry& entry, promise_base& sleeper) noexcept;
 
 // Nanoseconds, rounded up (a sleep is never early) and saturated: what does not fit is `forever`. Throws std::invalid_argument for
 // NaN.
@@ -61,7 +62,7 @@ public:
     public:
         using weft_native_awaitable = void;
 
-        awaiter(measured from, std::int64_t nanoseconds) noexcept : nanoseconds_(nanoseconds), from_(from) {}
+        awaiter(measured from, std::int64_t nanoseconds) noexcept : from_(from) { entry_.deadline = nanoseconds; }
 
         bool await_ready() const noexcept { return false; }
 
@@ -69,17 +70,16 @@ public:
         WEFT_NOINLINE_SUSPEND void await_suspend(std::coroutine_handle<Promise> sleeper) noexcept {
             static_assert(std::derived_from<Promise, detail::promise_base>, "weft::sleep can be awaited only in a weft::task");
             if (from_ == measured::from_await)
-                detail::suspend_for(entry_, sleeper.promise(), nanoseconds_);
+                detail::suspend_for(entry_, sleeper.promise());
             else
-                detail::suspend_until(entry_, sleeper.promise(), nanoseconds_);
+                detail::suspend_until(entry_, sleeper.promise());
         }
 
         void await_resume() const noexcept {}
 
     private:
-        std::int64_t nanoseconds_;
-        measured from_;
         detail::timer_entry entry_;
+        measured from_;
     };
     awaiter operator co_await() const noexcept { return {from_, nanoseconds_}; }
 

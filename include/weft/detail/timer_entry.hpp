@@ -24,6 +24,7 @@ struct timer_entry {
 
     // Set by whoever arms the timer, and left alone while a wheel holds the entry.
     std::int64_t deadline = 0;       // nanoseconds since the steady clock's epoch, or `forever`
+    std::int64_t armed = 0;          // when it was armed: decides between two workers' entries of one tick
     std::coroutine_handle<> waiter;  // whom to wake; the wheel never looks at it
     std::uint16_t stripe = 0;        // which of the timer driver's wheels holds the entry; only the driver reads and writes it
 
