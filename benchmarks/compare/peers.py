@@ -15,7 +15,7 @@ from workloads import PYTHON_SIZES
 
 SOURCES = Path(__file__).resolve().parent.parent / "peers"
 FORK_JOIN = {"fib", "skynet", "nqueens"}
-MICRO = {"spawn", "gather", "yield", "sleepers", "sleep", "submit", "idle"}
+MICRO = {"spawn", "gather", "yield", "sleepers", "sleep", "arm_cancel", "loaded_sleep", "submit", "idle"}
 
 
 class Failed(Exception):

@@ -14,6 +14,8 @@ PEER_SIZES = {
     "yield": [1000],
     "sleepers": [1_000_000],
     "sleep": [1],
+    "arm_cancel": [1_000_000],
+    "loaded_sleep": [1],
     "submit": [0, 1],
     "idle": [0, 1],
 }
@@ -31,12 +33,14 @@ QUICK_SIZES = {
     "gather": 1000,
     "yield": 10,
     "sleepers": 10_000,
+    "arm_cancel": 10_000,
 }
 
 # Everything else is compared by its time per item.
 COUNTERS = {
     "sleepers": ("beyond_1s_ms", "ms beyond 1 s"),
     "sleep": ("p50_us", "µs late, p50"),
+    "loaded_sleep": ("p99_us", "µs late, p99, all workers busy"),
     "submit": ("p50_us", "µs, p50"),
     "idle": ("cpu_ms", "CPU ms in 5 s"),
     "burst": ("wakes", "wake-ups"),
@@ -49,6 +53,7 @@ ITEMS = {
     "spawn": "task",
     "gather": "child",
     "yield": "yield",
+    "arm_cancel": "timer",
     "run": "run",
     "await": "await",
     "timer_wheel cancel": "timer",

@@ -13,9 +13,19 @@ int main(int argc, char** argv) try {
         return 0;
     }
     std::map<std::string, peer::counters (*)(std::int64_t, unsigned)> const workloads{
-        {"fib", peer::fib},           {"skynet", peer::skynet}, {"nqueens", peer::nqueens}, {"spawn", peer::spawn},
-        {"gather", peer::gather},     {"yield", peer::yield},   {"submit", peer::submit},   {"sleep", peer::sleep},
-        {"sleepers", peer::sleepers}, {"idle", peer::idle}};
+        {"fib", peer::fib},
+        {"skynet", peer::skynet},
+        {"nqueens", peer::nqueens},
+        {"spawn", peer::spawn},
+        {"gather", peer::gather},
+        {"yield", peer::yield},
+        {"submit", peer::submit},
+        {"sleep", peer::sleep},
+        {"sleepers", peer::sleepers},
+        {"arm_cancel", peer::arm_cancel},
+        {"loaded_sleep", peer::loaded_sleep},
+        {"idle", peer::idle},
+    };
     auto const workload = argc == 4 ? workloads.find(argv[1]) : workloads.end();
     if (workload == workloads.end()) {
         std::fprintf(stderr, "usage: asio_peer WORKLOAD SIZE THREADS\n");

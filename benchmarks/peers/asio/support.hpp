@@ -116,6 +116,8 @@ counters yield(std::int64_t tasks, unsigned threads);
 counters submit(std::int64_t pause_ms, unsigned threads);
 counters sleep(std::int64_t ms, unsigned threads);
 counters sleepers(std::int64_t tasks, unsigned threads);
+counters arm_cancel(std::int64_t timers, unsigned threads);
+counters loaded_sleep(std::int64_t ms, unsigned threads);
 counters idle(std::int64_t sleepers, unsigned threads);
 
 }  // namespace peer

@@ -168,20 +168,53 @@ def submit(pause_ms):
 # ---- timers
 
 
-def sleep(ms):
+def sleep(ms, computing=0):
     naps = 500
     lateness = []
 
+    async def compute():
+        """For 50 to 150 µs each time: were it always the same, every sleep would end at the same place of a round, and its
+        lateness would say where. By the clock, so that no peer's compiler makes it shorter."""
+        turn = 0
+        while len(lateness) < naps:
+            end = time.perf_counter() + (50 + turn * 37 % 101) * 1e-6
+            turn += 1
+            while time.perf_counter() < end:
+                pass
+            await asyncio.sleep(0)
+
     async def main():
+        tasks = [asyncio.create_task(compute()) for _ in range(computing)]
         for _ in range(naps):
             deadline = time.perf_counter() + ms / 1000
             await asyncio.sleep(ms / 1000)
             lateness.append(time.perf_counter() - deadline)
+        for task in tasks:
+            await task
 
     start = time.perf_counter()
     asyncio.run(main())
     early = sum(late < 0 for late in lateness)
     return {"items": naps, "seconds": time.perf_counter() - start, "early": early, **percentiles(lateness)}
+
+
+def loaded_sleep(ms):
+    return sleep(ms, computing=2)
+
+
+def arm_cancel(timers):
+    async def main():
+        loop = asyncio.get_running_loop()
+        cancelled = 0
+        for armed in range(1, timers + 1):
+            limit = loop.call_later(30, fail, "a timer fired")
+            limit.cancel()
+            cancelled += limit.cancelled()
+            if armed % 1000 == 0:
+                await asyncio.sleep(0)  # the loop removes what is cancelled only when it is its turn
+        return cancelled
+
+    return measure(timers, timers, main)
 
 
 def sleepers(n):
@@ -239,6 +272,8 @@ WORKLOADS = {
     "submit": submit,
     "sleep": sleep,
     "sleepers": sleepers,
+    "arm_cancel": arm_cancel,
+    "loaded_sleep": loaded_sleep,
     "idle": idle,
 }
 

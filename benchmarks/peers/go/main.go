@@ -22,17 +22,19 @@ type counter struct {
 }
 
 var workloads = map[string]func(size int) []counter{
-	"fib":      fib,
-	"skynet":   skynet,
-	"nqueens":  nqueens,
-	"matmul":   matmul,
-	"spawn":    echoes,
-	"gather":   echoes,
-	"yield":    yield,
-	"submit":   submit,
-	"sleep":    sleep,
-	"sleepers": sleepers,
-	"idle":     idle,
+	"fib":          fib,
+	"skynet":       skynet,
+	"nqueens":      nqueens,
+	"matmul":       matmul,
+	"spawn":        echoes,
+	"gather":       echoes,
+	"yield":        yield,
+	"submit":       submit,
+	"sleep":        sleep,
+	"sleepers":     sleepers,
+	"arm_cancel":   armCancel,
+	"loaded_sleep": loadedSleep,
+	"idle":         idle,
 }
 
 func main() {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,46 @@ func sleep(ms int) []counter {
 		{"p50_us", percentile(lateness, 0.50)},
 		{"p99_us", percentile(lateness, 0.99)},
 	}
+}
+
+// Two goroutines per worker compute until the last nap is over, for 50 to 150 µs each time: were it always the same, every sleep
+// would end at the same place of a round, and its lateness would say where. By the clock, so that no peer's compiler makes it
+// shorter.
+func loadedSleep(ms int) []counter {
+	computing := 2 * runtime.GOMAXPROCS(0)
+	var stop atomic.Bool
+	var ended sync.WaitGroup
+	ended.Add(computing)
+	for i := 0; i < computing; i++ {
+		go func() {
+			for turn := 0; !stop.Load(); turn++ {
+				slice := time.Duration(50+turn*37%101) * time.Microsecond
+				for start := time.Now(); time.Since(start) < slice; {
+				}
+				runtime.Gosched()
+			}
+			ended.Done()
+		}()
+	}
+	counters := sleep(ms)
+	stop.Store(true)
+	ended.Wait()
+	return counters
+}
+
+// How many of them Stop says it has stopped.
+func armCancel(timers int) []counter {
+	workers := runtime.GOMAXPROCS(0)
+	armAndCancel := func(i int) int {
+		stopped := 0
+		for armed := timers * i / workers; armed < timers*(i+1)/workers; armed++ {
+			if time.AfterFunc(30*time.Second, func() { fail("a timer fired") }).Stop() {
+				stopped++
+			}
+		}
+		return stopped
+	}
+	return measure(timers, timers, func() int { return sumOfAll(workers, armAndCancel) })
 }
 
 func sleepers(tasks int) []counter {

@@ -33,6 +33,8 @@ fn main() {
         "submit" => tasks::submit(&runtime, size),
         "sleep" => timers::sleep(&runtime, size),
         "sleepers" => timers::sleepers(&runtime, size),
+        "arm_cancel" => timers::arm_cancel(&runtime, size, threads as u64),
+        "loaded_sleep" => timers::loaded_sleep(&runtime, size, threads),
         "idle" => timers::idle(&runtime, size),
         _ => usage(),
     };

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 
-use crate::{cpu_seconds, on_pool, peak_rss, percentile, Counters};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::{cpu_seconds, measure, on_pool, peak_rss, percentile, Counters};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
+use tokio::time::Sleep;
 
 async fn nap(times: u64, duration: Duration) -> (f64, Vec<f64>) {
     let mut early = 0.0;
@@ -33,6 +37,70 @@ pub fn sleep(runtime: &Runtime, ms: u64) -> Counters {
         ("p50_us", percentile(&mut lateness, 0.50)),
         ("p99_us", percentile(&mut lateness, 0.99)),
     ]
+}
+
+/// For 50 to 150 µs each time: were it always the same, every sleep would end at the same place of a round, and its lateness would
+/// say where. By the clock, so that no peer's compiler makes it shorter.
+async fn compute(stop: Arc<AtomicBool>) {
+    let mut turn = 0;
+    while !stop.load(Relaxed) {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_micros(50 + turn * 37 % 101) {}
+        turn += 1;
+        tokio::task::yield_now().await;
+    }
+}
+
+pub fn loaded_sleep(runtime: &Runtime, ms: u64, threads: usize) -> Counters {
+    let stop = Arc::new(AtomicBool::new(false));
+    let computing: Vec<_> = (0..2 * threads).map(|_| runtime.spawn(compute(stop.clone()))).collect();
+    let counters = sleep(runtime, ms);
+    stop.store(true, Relaxed);
+    for handle in computing {
+        runtime.block_on(handle).expect("no panic");
+    }
+    counters
+}
+
+/// The first poll is what arms a sleep. std::future::poll_fn, which would do here, came with Rust 1.64.
+struct Armed<'a>(Pin<&'a mut Sleep>);
+
+impl Future for Armed<'_> {
+    type Output = bool;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
+        Poll::Ready(self.0.as_mut().poll(context).is_pending())
+    }
+}
+
+/// Dropping a sleep cancels it. How many were still asleep then.
+async fn arm_and_cancel(timers: u64) -> u64 {
+    let mut cancelled = 0;
+    for armed in 1..=timers {
+        let limit = tokio::time::sleep(Duration::from_secs(30));
+        tokio::pin!(limit);
+        if Armed(limit.as_mut()).await {
+            cancelled += 1;
+        }
+        if armed % 1000 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    cancelled
+}
+
+async fn all_arm_and_cancel(timers: u64, threads: u64) -> u64 {
+    let share = |i| timers * (i + 1) / threads - timers * i / threads;
+    let handles: Vec<_> = (0..threads).map(|i| tokio::spawn(arm_and_cancel(share(i)))).collect();
+    let mut total = 0;
+    for handle in handles {
+        total += handle.await.expect("no panic");
+    }
+    total
+}
+
+pub fn arm_cancel(runtime: &Runtime, timers: u64, threads: u64) -> Counters {
+    measure(timers, timers, || on_pool(runtime, all_arm_and_cancel(timers, threads)))
 }
 
 struct Observed {
