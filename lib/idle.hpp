@@ -62,6 +62,13 @@ public:
     // chosen only where nobody else sleeps: the timekeeper, whose role somebody would have to take over.
     [[nodiscard]] std::optional<unsigned> choose_sleeper(unsigned spare);
 
+    // If all workers are asleep, calls f while none of them can rise; returns what it answers, else false.
+    template <class Function>
+    [[nodiscard]] bool while_all_sleep(Function f) {
+        std::lock_guard const lock(mutex_);
+        return now().awake == 0 && f();
+    }
+
     // For the watchdog's report.
     [[nodiscard]] census now() const noexcept { return census_of(counts_.load()); }
 

@@ -66,9 +66,16 @@ bool run_group::look() noexcept {
     return true;
 }
 
-void run_group::wait() noexcept {
+bool run_group::wait() noexcept {
     std::unique_lock lock(mutex_);
-    over_changed_.wait(lock, [this] { return over_; });
+    over_changed_.wait(lock, [this] { return over_ || given_up_; });
+    return over_;
+}
+
+void run_group::give_up() noexcept {
+    std::lock_guard const lock(mutex_);
+    given_up_ = true;
+    over_changed_.notify_all();
 }
 
 }  // namespace weft::detail

@@ -46,7 +46,9 @@ public:
 
     // No further task from outside; once the last has ended, wait() returns.
     void drain() noexcept;
-    void wait() noexcept;
+    // False: given up, with tasks that are alive.
+    bool wait() noexcept;
+    void give_up() noexcept;
 
 private:
     struct alignas(config::destructive_interference) count {
@@ -64,6 +66,7 @@ private:
     std::condition_variable over_changed_;
     std::uint64_t begun_outside_ = 0;
     bool over_ = false;
+    bool given_up_ = false;
 };
 
 }  // namespace weft::detail

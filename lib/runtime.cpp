@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A runtime's life: start, run, submit, end. lib/README.md, "Shutdown", has the steps and why their order matters.
 #include <weft/runtime.hpp>
+#include <weft/testing.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -50,6 +51,12 @@ live_runtimes& live() {
     return *only;
 }
 
+// Runtimes that have come to a deadlock.
+struct kept_cores {
+    std::mutex mutex;
+    std::vector<std::shared_ptr<runtime_core>> cores;
+};
+
 constexpr unsigned most_workers = 65'535;
 
 options checked(options settings) {
@@ -63,11 +70,13 @@ options checked(options settings) {
 
 }  // namespace
 
-runtime_core::runtime_core(options settings, topology const& of_machine)
-    : pool(settings.workers, of_machine),
+runtime_core::runtime_core(options settings, topology const& of_machine, paused_time* paused)
+    : living(paused ? std::make_unique<living_tasks>(*paused) : nullptr),
+      pool(settings.workers, of_machine, paused),
       on_unhandled(std::make_shared<exception_handler const>(std::move(settings.on_unhandled_exception))),
       submitted(*this, settings.workers),
       process_generation_(current_generation()) {
+    pool.on_standstill = [this] { declare_deadlock(); };
     {
         std::lock_guard const lock(live().mutex);
         live().cores.push_back(this);
@@ -87,6 +96,29 @@ void runtime_core::require_same_process() const {
     if (in_forked_child())
         throw runtime_closed(
             "weft::runtime: this runtime was started before fork(), and its threads do not exist in the child; make a new runtime here");
+}
+
+void runtime_core::declare_deadlock() {
+    std::string const text = "weft: a deadlock: no task can go on, and no sleep will end. Alive are" + living->describe(pool);
+    {
+        std::lock_guard const lock(deadlock_mutex_);
+        deadlock_ = text;
+    }
+    std::vector<run_group*> const groups = living->groups();
+    if (groups.size() == 1 && groups.front() == &submitted) {
+        std::fprintf(stderr, "%s\n", text.c_str());
+        std::terminate();
+    }
+    for (run_group* const group : groups) group->give_up();
+}
+
+std::string runtime_core::deadlock() const {
+    std::lock_guard const lock(deadlock_mutex_);
+    return deadlock_;
+}
+
+void runtime_core::require_progress() const {
+    if (std::string const found = deadlock(); !found.empty()) throw testing::deadlock(found);
 }
 
 run_group& runtime_core::lend_group() {
@@ -119,11 +151,19 @@ void require_outside_workers() {
             "weft::run: called on a worker thread, which it would block; co_await the task here, or spawn it and await the handle");
 }
 
-void run_to_end(runtime_core& core, promise_base& main, std::source_location where) {
+bool run_to_end(runtime_core& core, promise_base& main, std::source_location where) {
     require_outside_workers();
     core.require_same_process();
+    core.require_progress();
     run_group& group = core.lend_group();
-    make_spawned(main, group, where);
+    core.pool.expect_job();
+    try {
+        make_spawned(main, group, where);
+    } catch (...) {
+        core.pool.job_came();
+        core.take_back(group);
+        throw;
+    }
     main.is_main = true;  // the main task of its run: its end begins the draining
     group.begin_run();
     try {
@@ -131,13 +171,20 @@ void run_to_end(runtime_core& core, promise_base& main, std::source_location whe
     } catch (...) {
         group.undo_begin_outside();
         unmake_spawned(main);
+        core.pool.job_came();
         core.take_back(group);
         throw;
     }
-    group.wait();
+    core.pool.job_came();
+    if (!group.wait()) return false;
     mark_retrieved(main);
     report_failures_of(group);
     core.take_back(group);
+    return true;
+}
+
+void throw_deadlock(runtime_core const& core) {
+    throw testing::deadlock(core.deadlock());
 }
 
 void expect_to_search() noexcept {
@@ -147,20 +194,26 @@ void expect_to_search() noexcept {
 
 void submit_task(runtime_core& core, promise_base& unstarted, std::source_location where) {
     core.require_same_process();
+    core.require_progress();
     // As in `schedule`: from the moment the job is in, the runtime may end.
     std::shared_ptr<runtime_core> const keep = core.shared_from_this();
     if (!core.submitted.begin_task_outside())
         throw runtime_closed("weft::runtime::submit: the runtime is being destroyed and takes no new tasks");
     // The caller's reference is dropped here: the future is all that it keeps.
-    make_spawned(unstarted, core.submitted, where);
-    unstarted.references.store(1, std::memory_order_relaxed);
+    core.pool.expect_job();
+    bool spawned = false;
     try {
+        make_spawned(unstarted, core.submitted, where);
+        spawned = true;
+        unstarted.references.store(1, std::memory_order_relaxed);
         core.pool.inject(handle_of(unstarted));
     } catch (...) {
-        unmake_spawned(unstarted);
+        if (spawned) unmake_spawned(unstarted);
+        core.pool.job_came();
         core.submitted.undo_begin_outside();
         throw;
     }
+    core.pool.job_came();
 }
 
 }  // namespace detail
@@ -168,7 +221,8 @@ void submit_task(runtime_core& core, promise_base& unstarted, std::source_locati
 runtime::runtime(options settings) {
     settings = detail::checked(std::move(settings));
     std::string const name = settings.name;
-    core_ = std::make_shared<detail::runtime_core>(std::move(settings));
+    detail::paused_time* const paused = settings.clock ? &settings.clock->time_ : nullptr;
+    core_ = std::make_shared<detail::runtime_core>(std::move(settings), detail::topology::of_this_machine(), paused);
     core_->pool.start(name);
 }
 
@@ -183,6 +237,14 @@ runtime::~runtime() {
         std::fputs("weft::runtime: destroyed by one of its own workers, which cannot wait for itself; destroy it outside its tasks\n",
                    stderr);
         std::terminate();
+    }
+    if (!core_->deadlock().empty()) {
+        core_->pool.stop();
+        // Its tasks refer to it, and to each other. Kept in reach, so that nobody takes them for a leak.
+        static auto* const kept = new detail::kept_cores;
+        std::lock_guard const lock(kept->mutex);
+        kept->cores.push_back(std::move(core_));
+        return;
     }
     core_->closing.store(true, std::memory_order_relaxed);
     core_->submitted.drain();

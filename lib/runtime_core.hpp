@@ -8,10 +8,12 @@
 #include <memory>
 #include <mutex>
 #include <ostream>
+#include <string>
 #include <vector>
 
 #include <weft/options.hpp>
 
+#include "living_tasks.hpp"
 #include "run_group.hpp"
 #include "scheduler.hpp"
 
@@ -23,7 +25,7 @@ using exception_handler = std::function<void(unhandled_exception const&)>;
 // with it.
 class runtime_core : public std::enable_shared_from_this<runtime_core> {
 public:
-    explicit runtime_core(options settings, topology const& of_machine = topology::of_this_machine());
+    explicit runtime_core(options settings, topology const& of_machine = topology::of_this_machine(), paused_time* paused = nullptr);
     ~runtime_core();
     runtime_core(runtime_core const&) = delete;
     runtime_core& operator=(runtime_core const&) = delete;
@@ -32,10 +34,17 @@ public:
     void require_same_process() const;
     [[nodiscard]] bool in_forked_child() const noexcept;
 
+    // Throws testing::deadlock once the runtime stands still for good.
+    void require_progress() const;
+    // What it is; empty while there is none.
+    [[nodiscard]] std::string deadlock() const;
+
     // A run group that nobody uses, and back. Throws std::bad_alloc.
     [[nodiscard]] run_group& lend_group();
     void take_back(run_group& group) noexcept;
 
+    // Null without a paused clock.
+    std::unique_ptr<living_tasks> const living;
     scheduler pool;
     std::shared_ptr<exception_handler const> const on_unhandled;
     // Tasks that belong to no run() but to the runtime as a whole: the submitted ones and what they spawn.
@@ -45,7 +54,11 @@ public:
     std::atomic<bool> closing{false};
 
 private:
+    void declare_deadlock();
+
     unsigned const process_generation_;
+    mutable std::mutex deadlock_mutex_;
+    std::string deadlock_;
     std::mutex groups_mutex_;
     std::vector<std::unique_ptr<run_group>> groups_;
     std::vector<run_group*> unused_groups_;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "scheduler.hpp"
 
-#include "clock.hpp"
+#include <algorithm>
+
 #include "platform.hpp"
 
 namespace weft::detail {
 
-scheduler::scheduler(unsigned count, topology const& of_machine)
-    : processors(of_machine), idle_workers(count), timers(count, steady_now()) {
+scheduler::scheduler(unsigned count, topology const& of_machine, paused_time* paused)
+    : processors(of_machine), clock(paused), idle_workers(count), timers(count, clock.now()) {
     asymmetric_fence::prepare();
     workers.reserve(count);
     for (unsigned index = 0; index < count; ++index) workers.push_back(std::make_unique<worker>(*this, index, count));
@@ -60,6 +61,32 @@ bool scheduler::work_visible() const noexcept {
     for (auto const& each : workers)
         if (!each->forks.empty() || !each->ready.empty()) return true;
     return !entrance.empty();
+}
+
+void scheduler::expect_job() noexcept {
+    if (clock.paused()) clock.paused()->expected.fetch_add(1);
+}
+
+void scheduler::job_came() noexcept {
+    // The last worker may have fallen asleep, and seen that one is expected, since the job was in.
+    if (clock.paused() && clock.paused()->expected.fetch_sub(1) == 1) wake_one();
+}
+
+bool scheduler::let_time_pass() noexcept {
+    paused_time* const paused = clock.paused();
+    if (!paused) return false;
+    // In this order: see lib/README.md.
+    bool const somebody_lives = paused->alive.load() > 0;
+    bool stands_still = false;
+    bool const passed = idle_workers.while_all_sleep([&] {
+        if (paused->expected.load() > 0 || work_visible()) return false;
+        std::int64_t const next = timers.next_expiry();
+        stands_still = next == forever;
+        if (!stands_still) paused->now.store(std::max(next, clock.now()), std::memory_order_relaxed);
+        return !stands_still;
+    });
+    if (stands_still && somebody_lives && !stopping()) on_standstill();
+    return passed;
 }
 
 void scheduler::dump(std::ostream& out) const {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "asymmetric_fence.hpp"
+#include "clock.hpp"
 #include "frame_depot.hpp"
 #include "idle.hpp"
 #include "injector.hpp"
@@ -23,7 +25,7 @@ namespace weft::detail {
 
 class scheduler {
 public:
-    explicit scheduler(unsigned workers, topology const& of_machine = topology::of_this_machine());
+    explicit scheduler(unsigned workers, topology const& of_machine = topology::of_this_machine(), paused_time* paused = nullptr);
     scheduler(scheduler const&) = delete;
     scheduler& operator=(scheduler const&) = delete;
 
@@ -51,10 +53,20 @@ public:
 
     [[nodiscard]] bool stopping() const noexcept { return stopping_.load(std::memory_order_relaxed); }
 
+    // Between these two a job is on its way that another thread hands in: a paused clock does not move.
+    void expect_job() noexcept;
+    void job_came() noexcept;
+
+    // With a paused clock, by a worker that has fallen asleep as the last of all. True: the clock shows the time of the next timer.
+    // Calls on_standstill where there is none, though tasks are alive. lib/README.md, "A paused clock".
+    [[nodiscard]] bool let_time_pass() noexcept;
+
     // Queue lengths and who sleeps, for a watchdog. Approximate while workers run.
     void dump(std::ostream& out) const;
 
     topology const& processors;
+    runtime_clock const clock;
+    std::function<void()> on_standstill;
     frame_depot frames;
     std::vector<std::unique_ptr<worker>> workers;
     injector entrance;

@@ -38,14 +38,14 @@ void suspend_to_back(promise_base& yielding) noexcept {
 void suspend_for(timer_entry& entry, promise_base& sleeper) noexcept {
     WEFT_COMPILER_BARRIER();
     if (entry.deadline <= 0) return suspend_to_back(sleeper);
-    std::int64_t const now = steady_now();
+    std::int64_t const now = this_worker->pool().clock.now();
     entry.deadline = entry.deadline >= forever - now ? forever : now + entry.deadline;
     arm(*this_worker, entry, sleeper, now);
 }
 
 void suspend_until(timer_entry& entry, promise_base& sleeper) noexcept {
     WEFT_COMPILER_BARRIER();
-    std::int64_t const now = steady_now();
+    std::int64_t const now = this_worker->pool().clock.now();
     if (entry.deadline <= now) return suspend_to_back(sleeper);
     arm(*this_worker, entry, sleeper, now);
 }
@@ -69,7 +69,7 @@ struct relay {
 };
 
 relay bring_back(promise_base& suspended) {
-    schedule(suspended);
+    schedule_expected(suspended);
     co_return;
 }
 
@@ -79,13 +79,25 @@ std::coroutine_handle<> relay_to_current_runtime(promise_base& suspended) {
     WEFT_COMPILER_BARRIER();
     std::coroutine_handle<> const made = bring_back(suspended).frame;
     leave_fork(*this_worker, suspended);
+    this_worker->pool().expect_job();
     return made;
 }
 
 void destroy_relay(std::coroutine_handle<> unused) noexcept {
     WEFT_COMPILER_BARRIER();
     unused.destroy();
+    this_worker->pool().job_came();
     this_worker->stay_in_fork();
 }
 
 }  // namespace weft::detail
+
+namespace weft {
+
+std::chrono::steady_clock::time_point now() noexcept {
+    WEFT_COMPILER_BARRIER();
+    detail::worker const* const here = detail::this_worker;
+    return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(here ? here->pool().clock.now() : detail::steady_now()));
+}
+
+}  // namespace weft

@@ -7,6 +7,7 @@
 #include <weft/detail/join.hpp>
 #include <weft/error.hpp>
 
+#include "living_tasks.hpp"
 #include "runtime_core.hpp"
 #include "unhandled.hpp"
 
@@ -51,7 +52,8 @@ void*& spare_link(job queued) noexcept {
 
 // ---- Begin
 
-void make_spawned(promise_base& unstarted, run_group& group, std::source_location where) noexcept {
+void make_spawned(promise_base& unstarted, run_group& group, std::source_location where) {
+    if (group.core().living) [[unlikely]] group.core().living->add(unstarted);
     unstarted.role = role::spawned;
     unstarted.is_main = false;
     unstarted.group = &group;
@@ -62,6 +64,7 @@ void make_spawned(promise_base& unstarted, run_group& group, std::source_locatio
 }
 
 void unmake_spawned(promise_base& task) noexcept {
+    if (task.group->core().living) [[unlikely]] task.group->core().living->remove(task);
     task.role = role::joined;
 }
 
@@ -83,8 +86,12 @@ void spawn_on_current_runtime(promise_base& unstarted, std::source_location wher
 
 // ---- Ready
 
+promise_base* task_of(promise_base& suspended) noexcept {
+    return owner_of(handle_of(suspended));
+}
+
 run_group& group_of(promise_base& suspended) noexcept {
-    return *owner_of(handle_of(suspended))->group;
+    return *task_of(suspended)->group;
 }
 
 void schedule(promise_base& suspended) noexcept {
@@ -99,6 +106,16 @@ void schedule(promise_base& suspended) noexcept {
     } catch (std::bad_alloc const&) {
         core.pool.inject_without_memory(handle_of(suspended));
     }
+}
+
+void schedule_expected(promise_base& suspended) noexcept {
+    WEFT_COMPILER_BARRIER();
+    runtime_core& core = group_of(suspended).core();
+    if (!core.pool.clock.paused()) return schedule(suspended);
+    std::shared_ptr<runtime_core> const keep = core.shared_from_this();
+    schedule(suspended);
+    // Not before it is in a queue.
+    core.pool.job_came();
 }
 
 // ---- End
@@ -159,6 +176,7 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
 void release_ended(promise_base& task, unsigned index) noexcept {
     run_group& group = *task.group;
     bool const was_main = task.is_main;
+    if (group.core().living) [[unlikely]] group.core().living->remove(task);
     // The destructors of the coroutine's parameters may spawn, when its promise is gone already: for the same run, then.
     promise_base in_its_place;
     in_its_place.group = &group;

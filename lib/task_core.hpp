@@ -13,8 +13,9 @@
 
 namespace weft::detail {
 
-// Makes an unstarted coroutine a task of that group, with two references. It is not scheduled yet.
-void make_spawned(promise_base& unstarted, run_group& group, std::source_location where) noexcept;
+// Makes an unstarted coroutine a task of that group, with two references. It is not scheduled yet. Throws std::bad_alloc under a
+// paused clock, and then has done nothing.
+void make_spawned(promise_base& unstarted, run_group& group, std::source_location where);
 // Back to an unstarted coroutine, where it could not be scheduled.
 void unmake_spawned(promise_base& task) noexcept;
 
@@ -22,7 +23,11 @@ void unmake_spawned(promise_base& task) noexcept;
 // runtime's injector.
 WEFT_NOIPA void schedule(promise_base& suspended) noexcept;
 
-// The run group that a suspended coroutine's task belongs to.
+// The same for one that has awaited something foreign (scheduler::expect_job).
+WEFT_NOIPA void schedule_expected(promise_base& suspended) noexcept;
+
+// The spawned task on whose behalf a suspended coroutine runs, and the run group that this belongs to.
+[[nodiscard]] promise_base* task_of(promise_base& suspended) noexcept;
 [[nodiscard]] run_group& group_of(promise_base& suspended) noexcept;
 
 // The coroutine that runs here suspends. Before anybody can find it to resume it.

@@ -5,8 +5,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <deque>
+#include <limits>
+#include <mutex>
 
 #include <oneapi/tbb/spin_mutex.h>
 
@@ -61,6 +62,14 @@ public:
 
     // For the watchdog's report.
     [[nodiscard]] std::size_t armed() const noexcept;
+    // Calls visit(waiter) for every entry.
+    template <class Visit>
+    void each_armed(Visit visit) const {
+        for (stripe const& each : stripes_) {
+            std::lock_guard const lock(each.mutex);
+            each.wheel.each([&](timer_entry const& entry) { visit(entry.waiter); });
+        }
+    }
 
 private:
     struct alignas(config::destructive_interference) stripe {

@@ -106,6 +106,14 @@ public:
     bool empty() const noexcept { return size_ == 0; }
     std::size_t size() const noexcept { return size_; }
 
+    // Calls visit(entry) for all of them, in no order.
+    template <class Visit>
+    void each(Visit visit) const {
+        for (std::size_t slot = 0; slot < slot_count; ++slot)
+            if (occupied_[slot / word_bits] >> (slot % word_bits) & 1)
+                for (timer_entry const* entry = slots_[slot].head; entry != nullptr; entry = entry->next) visit(*entry);
+    }
+
     // The number of the tick that a moment lies in.
     static std::uint64_t tick_of(std::int64_t time) noexcept;
 

@@ -74,7 +74,7 @@ bool worker::look_up() noexcept {
     else if (elapsed < look_up_period / 2)
         look_up_interval_ = std::min(look_up_limit, look_up_interval_ * 2);
     forks_until_look_up_ = look_up_interval_;
-    if (pool_.timers.next_expiry() <= now) fire_timers(now);
+    if (pool_.timers.next_expiry() <= pool_.clock.shown_at(now)) fire_timers(now);
     bool const others_wait = !ready.empty() || !pool_.entrance.empty();
     giving_way_ = others_wait || WEFT_STACK_ADDRESS() < stack_floor_;
     if (others_wait) {
@@ -185,7 +185,7 @@ void worker::look_at_clock() noexcept {
 }
 
 void worker::fire_timers(std::int64_t now) noexcept {
-    std::size_t const fired = pool_.timers.fire_due(now, [this](job due) {
+    std::size_t const fired = pool_.timers.fire_due(pool_.clock.shown_at(now), [this](job due) {
         WEFT_PREFETCH_FOR_WRITE(due.address());
         put_ready(due);
     });
@@ -193,7 +193,7 @@ void worker::fire_timers(std::int64_t now) noexcept {
         fired_since_ = now;
         fired_ = 0;
     }
-    fired_ += fired;
+    if (!pool_.clock.paused()) fired_ += fired;
     // One of them is for this worker, if it takes nothing else first.
     if (ready.size() > 1 || others_first_ > 0 || !forks.empty()) announce_work();
 }
@@ -206,7 +206,7 @@ job worker::search() noexcept {
         std::int64_t const now = steady_now();
         if (fired_ < crowd || now >= fired_since_ + clock_period) fire_timers(now);
         // No spinning for jobs until a timer is due: who does so has burnt its time when that comes.
-        if (pool_.timers.next_expiry() - now < clock_period) rounds = 1;
+        if (pool_.clock.paused() || pool_.timers.next_expiry() - now < clock_period) rounds = 1;
     }
     if (!searching_) searching_ = pool_.idle_workers.begin_search();
     if (searching_) {
@@ -288,12 +288,13 @@ void worker::sleep() noexcept {
     idle::census const now = others.fall_asleep(index_, std::exchange(searching_, false));
     if (now.awake > 0) asymmetric_fence::heavy();
     // With work in sight it searches, even if enough others do: else it would be here again at once, and the fence is not cheap.
-    bool const work_in_sight = pool_.work_visible();
+    bool const work_in_sight = pool_.work_visible() || (now.awake == 0 && pool_.let_time_pass());
     searching_ = work_in_sight;
     bool token = false;
     if (!work_in_sight && !pool_.stopping()) {
         std::int64_t const deadline = timers.keep_time(index_);
-        token = park.park(deadline);
+        // A paused clock passes no deadline; the last worker that falls asleep moves it.
+        token = park.park(pool_.clock.paused() ? forever : deadline);
         if (deadline != forever) timers.stop_keeping_time(index_);
     }
     if (!token && !others.rise(index_, work_in_sight)) {

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 // lib/name.{hpp,cpp} and include/weft/name.hpp, "detail/name" for include/weft/detail/name.hpp.
 const weft::test::layer_table layers{
     // words that everybody uses
-    {"detail/config", "detail/storage", "detail/slot", "error", "concepts", "result", "options"},
+    {"detail/config", "detail/paused_time", "detail/storage", "detail/slot", "error", "concepts", "result", "options"},
     // structures: no threads, no clock, no coroutines; and the operating system
     {"platform", "platform_linux", "platform_portable", "clock", "job", "asymmetric_fence", "work_deque", "timer_wheel",
      "detail/timer_entry", "parker", "injector", "frame_cache", "frame_depot", "detail/frame", "frame", "run_group", "random",
@@ -26,11 +26,11 @@ const weft::test::layer_table layers{
     {"worker", "idle", "timer_driver", "scheduler", "runtime_core"},
     // tasks
     {"task", "task_core", "detail/promise", "detail/relay", "detail/transfer", "detail/waiter", "join", "detail/join",
-     "child_blocks", "detail/child_blocks", "unhandled"},
+     "child_blocks", "detail/child_blocks", "unhandled", "living_tasks"},
     // awaitables: what a task can wait for
-    {"suspend", "spawn", "gather", "sleep", "yield"},
+    {"suspend", "spawn", "gather", "sleep", "yield", "interval"},
     // facade: who starts and stops the house
-    {"run", "runtime", "weft"},
+    {"run", "runtime", "testing", "weft"},
 };
 
 // A small tree without a fault, in a folder that goes with it.

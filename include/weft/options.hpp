@@ -11,6 +11,12 @@
 
 namespace weft {
 
+class runtime;
+
+namespace testing {
+class paused_clock;
+}
+
 // A task failed and nobody awaited it.
 struct unhandled_exception {
     std::exception_ptr exception;
@@ -32,6 +38,10 @@ struct options {
     // Called for every exception that nobody awaited, on whatever thread notices; several calls may overlap. Empty: describe() to
     // stderr. What it throws is itself described on stderr and dropped.
     std::function<void(unhandled_exception const&)> on_unhandled_exception = {};
+
+    // For tests: a clock that only moves when all tasks sleep (weft/testing.hpp). It must outlive the runtime. Null: the steady
+    // clock.
+    testing::paused_clock* clock = nullptr;
 };
 
 }  // namespace weft

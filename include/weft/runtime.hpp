@@ -24,8 +24,9 @@ class runtime_core;
 // Throws nested_run on a worker thread.
 WEFT_API WEFT_NOIPA void require_outside_workers();
 // Runs `main` as a task of its own run, and blocks until no task of that run is alive. One reference to `main` stays with the
-// caller.
-WEFT_API void run_to_end(runtime_core& core, promise_base& main, std::source_location where);
+// caller. False: they will be alive for ever (testing.hpp).
+[[nodiscard]] WEFT_API bool run_to_end(runtime_core& core, promise_base& main, std::source_location where);
+[[noreturn]] WEFT_API WEFT_NOINLINE void throw_deadlock(runtime_core const& core);
 // Starts a task that belongs to the runtime as a whole.
 WEFT_API void submit_task(runtime_core& core, promise_base& unstarted, std::source_location where);
 
@@ -74,8 +75,9 @@ public:
     template <class Value>
     Value run(task<Value> main, std::source_location where = std::source_location::current()) {
         auto const frame = main.unstarted();
-        detail::run_to_end(*core_, frame.promise(), where);
+        bool const ended = detail::run_to_end(*core_, frame.promise(), where);
         main.release();
+        if (!ended) detail::throw_deadlock(*core_);
         return join_handle<Value>(frame).result();
     }
     template <class Callable, class... Args>

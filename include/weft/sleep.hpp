@@ -50,6 +50,10 @@ constexpr std::int64_t saturated_nanoseconds(std::chrono::duration<Rep, Period> 
 
 }  // namespace detail
 
+// The time that sleep, sleep_until and interval go by: on a worker, what the clock of its runtime shows, which is the steady clock
+// unless a test has put another in its place (testing.hpp); anywhere else the steady clock.
+[[nodiscard]] WEFT_API WEFT_NOIPA std::chrono::steady_clock::time_point now() noexcept;
+
 // What sleep and sleep_until return: a length of time, or a moment. Each await of it sleeps anew.
 class [[nodiscard("co_await it: a sleep that is not awaited does not happen")]] sleep_awaitable {
 public:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// All of weft, in reading order.
+// All of weft, in reading order, but for testing.hpp, which only tests need.
 #pragma once
 
 #include <weft/error.hpp>
@@ -11,6 +11,7 @@
 #include <weft/runtime.hpp>
 
 #include <weft/gather.hpp>
+#include <weft/interval.hpp>
 #include <weft/result.hpp>
 #include <weft/sleep.hpp>
 #include <weft/spawn.hpp>

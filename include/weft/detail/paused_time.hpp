@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// What stands behind a testing::paused_clock, and what its runtime must know to move it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace weft::detail {
+
+struct paused_time {
+    // What the clock shows, in nanoseconds since the steady clock's epoch. Written by a worker while all are asleep. relaxed: whoever
+    // must see a change is woken after it.
+    std::atomic<std::int64_t> now;
+    // Whether a runtime goes by it.
+    std::atomic<bool> taken{false};
+
+    // What lib/README.md, "A paused clock", argues about; all accesses are seq_cst.
+    std::atomic<std::size_t> alive{0};     // tasks
+    std::atomic<std::size_t> expected{0};  // jobs that another thread is going to hand in
+};
+
+}  // namespace weft::detail

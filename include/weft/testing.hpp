@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// For the tests of programs that use weft: a clock under which an hour of sleep takes microseconds, and a deadlock is an exception.
+// Not part of weft/weft.hpp.
+#pragma once
+
+#include <chrono>
+
+#include <weft/detail/config.hpp>
+#include <weft/detail/paused_time.hpp>
+#include <weft/error.hpp>
+#include <weft/options.hpp>
+
+namespace weft::testing {
+
+// Thrown by run() under a paused clock when no task can go on and no sleep will end. what() lists every task that is alive, by where
+// it was spawned, and what it waits for. The frames of these tasks stay as they are until the program ends, with all that they hold:
+// they are not destroyed, because others may refer to them. The runtime is of no use any more: run() and submit() throw this, and
+// its destructor waits for nobody. Where only submitted tasks are left, whose futures nothing could fulfil, the list goes to stderr
+// and the program ends.
+class WEFT_API deadlock : public error {
+public:
+    using error::error;
+    ~deadlock() override;
+};
+
+// A clock that stands still as long as any task of its runtime can run, and when all of them sleep moves on to the moment at which
+// the first is due:
+//
+//     weft::testing::paused_clock clock;
+//     weft::run(async_main(), {.workers = 1, .clock = &clock});    // sleep(1h) returns at once
+//     assert(clock.elapsed() == 1h);
+//
+// Computing takes no time by it. Everything in weft that measures time goes by it: sleep, sleep_until, interval, now. With one
+// worker a program under it takes the same steps every time (if it draws random numbers, with random::seed).
+//
+// While a task awaits something that is not weft's, the clock does not move, for that may come at any time. Threads outside are not
+// waited for otherwise: a task that is submitted after the others have fallen asleep may find that an hour has passed.
+//
+// It begins at the present time of the steady clock, so sleep_until(steady_clock::now() + 1h) is all but right; weft::now() + 1h is
+// exact. One runtime at a time may go by it, and it must outlive that; a second one throws invalid_state. Any thread may read it.
+class WEFT_API paused_clock {
+public:
+    paused_clock();
+    paused_clock(paused_clock const&) = delete;
+    paused_clock& operator=(paused_clock const&) = delete;
+
+    [[nodiscard]] std::chrono::steady_clock::time_point now() const noexcept;
+    // Since it was made.
+    [[nodiscard]] std::chrono::nanoseconds elapsed() const noexcept;
+
+private:
+    friend class weft::runtime;
+
+    detail::paused_time time_;
+    std::chrono::steady_clock::time_point const start_;
+};
+
+}  // namespace weft::testing

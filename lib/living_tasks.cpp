@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#include "living_tasks.hpp"
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+
+#include <weft/detail/waiter.hpp>
+#include <weft/error.hpp>
+
+#include "scheduler.hpp"
+#include "task_core.hpp"
+
+namespace weft::detail {
+
+namespace {
+
+std::string place(std::source_location const& where) {
+    if (where.line() == 0) return "from a callable with arguments";
+    std::ostringstream text;
+    text << "at " << where.file_name() << ':' << where.line();
+    return text.str();
+}
+
+std::string name_of(promise_base const& task) {
+    return (task.is_main ? "the main task of run() " : "the task spawned ") + place(task.spawned_at);
+}
+
+}  // namespace
+
+living_tasks::living_tasks(paused_time& time) : time_(time) {
+    if (time.taken.exchange(true))
+        throw invalid_state(
+            "weft::runtime: another runtime goes by this paused_clock; give each its own, or destroy the first one before");
+}
+
+void living_tasks::add(promise_base& task) {
+    std::lock_guard const lock(mutex_);
+    tasks_.insert(&task);
+    time_.alive.fetch_add(1);
+}
+
+void living_tasks::remove(promise_base& task) noexcept {
+    std::lock_guard const lock(mutex_);
+    tasks_.erase(&task);
+    time_.alive.fetch_sub(1);
+}
+
+std::string living_tasks::describe(scheduler const& pool) const {
+    std::lock_guard const lock(mutex_);
+    // A task waits for several things where its gathers do.
+    std::map<promise_base const*, std::vector<std::string>> waits;
+    for (promise_base* const task : tasks_) waits[task];
+    for (promise_base* const task : tasks_) {
+        // Every waiter's node is in its place: nobody runs, and who was woken would be in a queue.
+        waiter const* node = task->waiters.load(std::memory_order_acquire);
+        for (; node && node != &ended_mark; node = node->next)
+            waits[task_of(*node->waiting)].push_back("the end of " + name_of(*task));
+    }
+    pool.timers.each_armed([&](std::coroutine_handle<> sleeper) {
+        waits[task_of(promise_of(sleeper.address()))].push_back("the end of a sleep for ever");
+    });
+    std::vector<std::string> lines;
+    for (auto& [task, reasons] : waits) {
+        std::string line = "  " + name_of(*task) + " waits for ";
+        std::ranges::sort(reasons);
+        for (std::size_t i = 0; i < reasons.size(); ++i) line += (i == 0 ? "" : " and ") + reasons[i];
+        if (reasons.empty()) line += "something that is not weft's";
+        lines.push_back(std::move(line));
+    }
+    std::ranges::sort(lines);
+    std::string text;
+    for (std::string const& line : lines) text += '\n' + line;
+    return text;
+}
+
+std::vector<run_group*> living_tasks::groups() const {
+    std::lock_guard const lock(mutex_);
+    std::vector<run_group*> all;
+    for (promise_base const* const task : tasks_)
+        if (std::ranges::find(all, task->group) == all.end()) all.push_back(task->group);
+    return all;
+}
+
+}  // namespace weft::detail
