@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A million tasks asleep at once, each for 1 to 1000 random milliseconds. A reporter prints four times how many are awake again.
-// Then come the total time, how late the last one was, how many woke early (none may), and the memory per task, all included.
-// Between one and two seconds.
+// Then come the total time, how late the last one was, a histogram of how late each was (from its deadline until it went on), how
+// many woke early (none may), and the memory per task, all included. Between one and two seconds.
 //
 //     async def sleeper():
 //         await asyncio.sleep(random.randint(1, 1000) / 1000)
@@ -18,7 +18,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
+#include <string>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -42,6 +44,29 @@ weft::task<> report(std::atomic<unsigned> const& awake, steady::time_point start
     for (auto after = 250ms; after <= 1000ms; after += 250ms) {
         co_await weft::sleep_until(start + after);
         std::printf("after %4d ms: %7u awake\n", static_cast<int>(after.count()), awake.load(std::memory_order_relaxed));
+    }
+}
+
+// A # for 2 %, or what is left of them.
+void print_histogram(std::vector<nap> const& naps) {
+    struct range {
+        char const* name;
+        steady::duration below;
+        std::size_t tasks = 0;
+    };
+    range ranges[] = {{"<  50 us", 50us},
+                      {"< 100 us", 100us},
+                      {"< 250 us", 250us},
+                      {"<   1 ms", 1ms},
+                      {"<   5 ms", 5ms},
+                      {"<  25 ms", 25ms},
+                      {">= 25 ms", steady::duration::max()}};
+    for (nap const& nap : naps)
+        ++std::ranges::find_if(ranges, [late = nap.woke - nap.due](range const& each) { return late < each.below; })->tasks;
+    for (range const& each : ranges) {
+        double const percent = 100.0 * static_cast<double>(each.tasks) / static_cast<double>(naps.size());
+        std::string const bar(static_cast<std::size_t>(std::ceil(percent / 2)), '#');
+        std::printf("late by %s: %7zu %5.1f %% %s\n", each.name, each.tasks, percent, bar.c_str());
     }
 }
 
@@ -75,6 +100,7 @@ weft::task<bool> async_main() {
     }
     std::printf("all awake after %.0f ms\n", milliseconds(end - start));
     std::printf("%.1f ms past the last deadline\n", milliseconds(end - last_due));
+    print_histogram(naps);
     std::printf("%zu woke early\n", early);
     std::printf("%.0f bytes per task\n", (peak_bytes() - bytes_before) / sleepers);
     co_return early == 0;

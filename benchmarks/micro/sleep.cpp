@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One task sleeps for a millisecond, again and again, on a runtime that has nothing else to do: how late does it wake? The serial
 // version is a thread without a runtime: how late the system itself is.
+#include "naps.hpp"
 #include "percentiles.hpp"
 
 #include "../harness.hpp"
@@ -16,25 +17,11 @@ namespace {
 using namespace std::chrono_literals;
 using micro::clock;
 
-constexpr int naps = 500;
-
-weft::task<bool> nap(micro::percentiles& lateness) {
-    bool early = false;
-    for (int i = 0; i < naps; ++i) {
-        auto const deadline = clock::now() + 1ms;
-        co_await weft::sleep(1ms);
-        auto const late = clock::now() - deadline;
-        early = early || late < 0ns;
-        lateness.add(late);
-    }
-    co_return early;
-}
-
 void on_weft(benchmark::State& state) {
     weft::runtime runtime({.workers = static_cast<unsigned>(state.range(1))});
     micro::percentiles lateness;
     for (auto _ : state) {
-        if (runtime.run(nap(lateness))) {
+        if (runtime.run(micro::take_naps(lateness))) {
             state.SkipWithError("woke before its time");
             break;
         }
@@ -48,7 +35,7 @@ void serial(benchmark::State& state) {
     for (auto _ : state) {
         std::thread([&] {
             weft::detail::platform::sharpen_timed_waits();  // as workers do, of their own thread only
-            for (int i = 0; i < naps; ++i) {
+            for (int i = 0; i < micro::naps; ++i) {
                 auto const deadline = clock::now() + 1ms;
                 std::this_thread::sleep_until(deadline);
                 lateness.add(clock::now() - deadline);
