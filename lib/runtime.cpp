@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "living_tasks.hpp"
 #include "platform.hpp"
 #include "runtime_core.hpp"
 #include "task_core.hpp"

@@ -13,11 +13,12 @@
 
 #include <weft/options.hpp>
 
-#include "living_tasks.hpp"
 #include "run_group.hpp"
 #include "scheduler.hpp"
 
 namespace weft::detail {
+
+class living_tasks;
 
 using exception_handler = std::function<void(unhandled_exception const&)>;
 

@@ -74,7 +74,7 @@ bool worker::look_up() noexcept {
     else if (elapsed < look_up_period / 2)
         look_up_interval_ = std::min(look_up_limit, look_up_interval_ * 2);
     forks_until_look_up_ = look_up_interval_;
-    if (pool_.timers.next_expiry() <= pool_.clock.shown_at(now)) fire_timers(now);
+    if (pool_.timers.next_expiry() <= pool_.clock.shown_at(now)) fire_timers(now, false);
     bool const others_wait = !ready.empty() || !pool_.entrance.empty();
     giving_way_ = others_wait || WEFT_STACK_ADDRESS() < stack_floor_;
     if (others_wait) {
@@ -102,8 +102,11 @@ bool worker::time_to_look_around() noexcept {
 
 job worker::next_job() noexcept {
     static_cast<void>(time_to_look_around());
-    if (clock_countdown_ == 0) look_at_clock();
-    job const found = own_job();
+    // A task whose timer is due goes first, but not twice in succession: who sleeps for a moment again and again starves nobody.
+    job found;
+    if (clock_countdown_ == 0) found = look_at_clock();
+    due_first_ = !found;
+    if (!found) found = own_job();
     if (!found) return search();
     if (searching_) stop_searching();
     return found;
@@ -165,12 +168,12 @@ void worker::armed_timer() noexcept {
 
 // ---- Time
 
-void worker::look_at_clock() noexcept {
+job worker::look_at_clock() noexcept {
     if (pool_.timers.next_expiry() == forever) {
         clock_countdown_ = look_around_every;
         clock_interval_ = 1;
         timers_seen_ = false;
-        return;
+        return {};
     }
     timers_seen_ = true;
     std::int64_t const now = steady_now();
@@ -181,21 +184,32 @@ void worker::look_at_clock() noexcept {
     else if (elapsed < clock_period / 2)
         clock_interval_ = std::min(look_around_every, clock_interval_ * 2);
     clock_countdown_ = clock_interval_;
-    fire_timers(now);
+    return fire_timers(now, due_first_);
 }
 
-void worker::fire_timers(std::int64_t now) noexcept {
-    std::size_t const fired = pool_.timers.fire_due(pool_.clock.shown_at(now), [this](job due) {
+job worker::fire_timers(std::int64_t now, bool first_wanted) noexcept {
+    // Not before those that were due earlier.
+    bool take_first = first_wanted && ready.all_gone(due_or_stolen_);
+    job first;
+    std::size_t in_line = 0;
+    std::size_t const fired = pool_.timers.fire_due(pool_.clock.shown_at(now), [&, this](job due) {
         WEFT_PREFETCH_FOR_WRITE(due.address());
+        if (std::exchange(take_first, false)) {
+            first = due;
+            return;
+        }
         put_ready(due);
+        if (++in_line % portion == 0) announce_work();
     });
+    if (in_line > 0) due_or_stolen_ = ready.pushed();
     if (now - fired_since_ >= clock_period) {
         fired_since_ = now;
         fired_ = 0;
     }
     if (!pool_.clock.paused()) fired_ += fired;
-    // One of them is for this worker, if it takes nothing else first.
-    if (ready.size() > 1 || others_first_ > 0 || !forks.empty()) announce_work();
+    // A single one is for this worker, if it takes nothing else first.
+    if (in_line > 1 || (in_line == 1 && (first || ready.size() > 1 || others_first_ > 0 || !forks.empty()))) announce_work();
+    return first;
 }
 
 // ---- Nothing to do
@@ -204,7 +218,7 @@ job worker::search() noexcept {
     int rounds = search_rounds;
     if (pool_.timers.next_expiry() != forever) {
         std::int64_t const now = steady_now();
-        if (fired_ < crowd || now >= fired_since_ + clock_period) fire_timers(now);
+        if (fired_ < crowd || now >= fired_since_ + clock_period) fire_timers(now, false);
         // No spinning for jobs until a timer is due: who does so has burnt its time when that comes.
         if (pool_.clock.paused() || pool_.timers.next_expiry() - now < clock_period) rounds = 1;
     }
@@ -263,6 +277,7 @@ job worker::steal_from(worker& victim, bool& contended) noexcept {
     if (taken.outcome == status::empty) {
         try {
             taken = victim.ready.steal_half(ready, steal_limit);
+            due_or_stolen_ = ready.pushed();
         } catch (std::bad_alloc const&) {
             taken = victim.ready.steal();
         }

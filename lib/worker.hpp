@@ -122,6 +122,8 @@ private:
     static constexpr std::int64_t clock_period = 50'000;
     // So many timers in one clock_period are a crowd.
     static constexpr std::size_t crowd = 8;
+    // After so many expired timers others hear of them, while this worker still puts the rest in line.
+    static constexpr std::size_t portion = 64;
     // The same for a computation that forks on its stack, armed or not; and how many forks there are in between at most.
     static constexpr std::int64_t look_up_period = 20'000;
     static constexpr std::uint32_t look_up_limit = 256;
@@ -146,8 +148,9 @@ private:
     void put_ready(job ready_job) noexcept;
     // Counts a job, and says whether it is time for the injector, the others in line, or the clock.
     [[nodiscard]] bool time_to_look_around() noexcept;
-    void look_at_clock() noexcept;
-    void fire_timers(std::int64_t now) noexcept;
+    [[nodiscard]] job look_at_clock() noexcept;
+    // What is due goes to the back of `ready`, but for the first one where that is `wanted` at once; null where it is not.
+    job fire_timers(std::int64_t now, bool first_wanted) noexcept;
     [[nodiscard]] job search() noexcept;
     [[nodiscard]] job search_once(bool& contended) noexcept;
     [[nodiscard]] job steal_from(worker& victim, bool& contended) noexcept;
@@ -176,6 +179,8 @@ private:
     unsigned clock_countdown_ = 1;  // jobs until the next look at the clock
     unsigned clock_interval_ = 1;
     std::int64_t clock_last_ = 0;
+    bool due_first_ = true;         // the next timer that is due goes before all others
+    std::int64_t due_or_stolen_ = 0;  // none of these stands in `ready` any more when so many have left it
     std::int64_t fired_since_ = 0;  // when the present clock_period began, with
     std::size_t fired_ = 0;         // so many timers until now
     victims victims_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One task sleeps for a millisecond, again and again, on a runtime whose workers are all busy: two tasks for each compute for 100 us
-// and give way, over and over. How late does the sleeper go on?
+// One task sleeps for a millisecond, again and again, on a runtime whose workers are all busy: two tasks for each compute for 50
+// to 150 us and give way, over and over. How late does the sleeper go on? (The slices vary, because a constant 100 us divides the
+// millisecond, and every nap would end at the same point of one.)
 #include "naps.hpp"
 #include "percentiles.hpp"
 
@@ -17,8 +18,9 @@ using namespace std::chrono_literals;
 using micro::clock;
 
 weft::task<> compute(std::atomic<bool> const& stop) {
-    while (!stop.load(std::memory_order_relaxed)) {
-        for (auto const end = clock::now() + 100us; clock::now() < end;) {
+    for (int turn = 0; !stop.load(std::memory_order_relaxed); ++turn) {
+        auto const slice = std::chrono::microseconds(50 + turn * 37 % 101);
+        for (auto const end = clock::now() + slice; clock::now() < end;) {
         }
         co_await weft::yield();
     }
