@@ -114,6 +114,7 @@ void runtime_core::declare_deadlock() {
 }
 
 std::string runtime_core::deadlock() const {
+    if (!living) return {};
     std::lock_guard const lock(deadlock_mutex_);
     return deadlock_;
 }
