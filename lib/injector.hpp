@@ -35,6 +35,9 @@ public:
         return chained_.load(std::memory_order_relaxed) == 0 ? job{} : pop_chained();
     }
 
+    // Gives back the memory of an empty queue that no other thread uses any more.
+    void shrink() { jobs_.clear(); }
+
     // A snapshot. A push that was not popped is seen by whoever is ordered after it: by a fence, or by the idle workers' counts.
     [[nodiscard]] bool empty() const noexcept { return jobs_.empty() && chained_.load(std::memory_order_relaxed) == 0; }
     [[nodiscard]] std::size_t size() const noexcept { return jobs_.unsafe_size() + chained_.load(std::memory_order_relaxed); }
