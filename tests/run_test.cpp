@@ -5,6 +5,7 @@
 #include "support/foreign.hpp"
 #include "support/watchdog.hpp"
 
+#include <weft/testing.hpp>
 #include <weft/weft.hpp>
 
 #include <atomic>
@@ -25,6 +26,7 @@ using weft::test::ContainsSubstring;
 using weft::test::census;
 using weft::test::counted_move_only;
 using weft::test::watchdog;
+using weft::testing::paused_clock;
 
 namespace {
 
@@ -128,9 +130,10 @@ TEST_CASE("run waits for every task that was spawned, and for those that they sp
     const auto workers = GENERATE(1u, 2u, 8u);
     const auto fails = GENERATE(false, true);
     std::atomic<int> ended{0};
+    paused_clock clock;
     struct descend {
         static weft::task<> run(std::atomic<int>& count, int generations) {
-            co_await weft::sleep(200us);
+            co_await weft::sleep(1h);
             if (generations > 0) {
                 weft::spawn(run(count, generations - 1));
                 weft::spawn(run(count, generations - 1));
@@ -147,12 +150,13 @@ TEST_CASE("run waits for every task that was spawned, and for those that they sp
                 if (fails) throw std::runtime_error("main ends early");
                 co_return;
             },
-            {.workers = workers});
+            {.workers = workers, .clock = &clock});
     } catch (const std::runtime_error&) {
         threw = true;
     }
     CHECK(ended == 127);
     CHECK(threw == fails);
+    CHECK(clock.elapsed() == 7h);  // an hour for each generation
 }
 
 TEST_CASE("when run returns, nothing of its tasks is left", "[run][lifetime]") {

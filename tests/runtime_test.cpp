@@ -6,6 +6,7 @@
 #include "support/subprocess.hpp"
 #include "support/watchdog.hpp"
 
+#include <weft/testing.hpp>
 #include <weft/weft.hpp>
 
 #include <algorithm>
@@ -34,6 +35,7 @@ using weft::test::counted_move_only;
 using weft::test::other_thread;
 using weft::test::run_case;
 using weft::test::watchdog;
+using weft::testing::paused_clock;
 
 namespace {
 
@@ -161,7 +163,8 @@ TEST_CASE("submit gives a future of the value, the reference or the exception", 
     const watchdog guard{10s, "submit"};
     const auto workers = GENERATE(1u, 2u, 8u);
     int number = 0;
-    weft::runtime runtime({.workers = workers});
+    paused_clock clock;
+    weft::runtime runtime({.workers = workers, .clock = &clock});
     static_assert(std::is_same_v<decltype(runtime.submit(add(1, 2))), std::future<int>>);
     static_assert(std::is_same_v<decltype(runtime.submit(nothing())), std::future<void>>);
     CHECK(runtime.submit(add(1, 2)).get() == 3);
@@ -174,15 +177,16 @@ TEST_CASE("submit gives a future of the value, the reference or the exception", 
     CHECK(&reference.get() == &number);
     CHECK_THROWS_AS(runtime.submit(failing()).get(), std::runtime_error);
     auto void_failure = runtime.submit([]() -> weft::task<> {
-        co_await weft::sleep(100us);
+        co_await weft::sleep(1h);
         throw 5;
     });
     CHECK_THROWS_AS(void_failure.get(), int);
     auto captured = runtime.submit([argument = std::make_unique<int>(6)](int more) -> weft::task<int> {
-        co_await weft::sleep(100us);
+        co_await weft::sleep(1h);
         co_return *argument + more;
     }, 1);
     CHECK(captured.get() == 7);
+    CHECK(clock.elapsed() == 2h);
 }
 
 TEST_CASE("submit from eight threads at once loses nothing", "[runtime][submit]") {

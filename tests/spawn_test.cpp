@@ -5,6 +5,7 @@
 #include "support/foreign.hpp"
 #include "support/watchdog.hpp"
 
+#include <weft/testing.hpp>
 #include <weft/weft.hpp>
 
 #include <atomic>
@@ -28,6 +29,7 @@ using weft::test::census;
 using weft::test::counted;
 using weft::test::counted_move_only;
 using weft::test::watchdog;
+using weft::testing::paused_clock;
 
 namespace {
 
@@ -147,9 +149,10 @@ TEST_CASE("dropping the handle detaches the task and never ends it", "[spawn][de
     const auto workers = GENERATE(1u, 2u, 8u);
     census in;
     std::atomic<int> ended{0};
+    paused_clock clock;
     auto work = [&](counted) -> weft::task<> {
         co_await weft::yield();
-        co_await weft::sleep(1ms);
+        co_await weft::sleep(1h);
         co_await weft::gather(nothing(), nothing());
         ++ended;
     };
@@ -163,9 +166,10 @@ TEST_CASE("dropping the handle detaches the task and never ends it", "[spawn][de
             replaced = weft::spawn(work(counted{in}));
             co_return;
         },
-        {.workers = workers});
+        {.workers = workers, .clock = &clock});
     CHECK(ended == 23);
     CHECK(in.alive == 0);
+    CHECK(clock.elapsed() == 1h);
 }
 
 TEST_CASE("spawn keeps the callable's captures and its arguments until the task has ended", "[spawn][lifetime]") {
@@ -173,6 +177,7 @@ TEST_CASE("spawn keeps the callable's captures and its arguments until the task 
     const auto workers = GENERATE(1u, 2u, 8u);
     census in;
     std::atomic<int> wrong{0};
+    paused_clock clock;
     const int sum = weft::run(
         [&]() -> weft::task<int> {
             std::vector<weft::join_handle<int>> handles;
@@ -185,7 +190,7 @@ TEST_CASE("spawn keeps the callable's captures and its arguments until the task 
                             co_await weft::yield();
                             wrong += text != std::string(100, 'x') || *argument != kept.number() || other != std::string(50, 'y');
                         }
-                        co_await weft::sleep(100us);
+                        co_await weft::sleep(1h);
                         co_return *argument;
                     },
                     std::make_unique<int>(i), std::string(50, 'y')));
@@ -194,10 +199,11 @@ TEST_CASE("spawn keeps the callable's captures and its arguments until the task 
             for (auto& each : handles) total += co_await each;
             co_return total;
         },
-        {.workers = workers});
+        {.workers = workers, .clock = &clock});
     CHECK(sum == 190);
     CHECK(wrong == 0);
     CHECK(in.alive == 0);
+    CHECK(clock.elapsed() == 1h);
 }
 
 namespace {
