@@ -72,15 +72,30 @@ void scheduler::job_came() noexcept {
     if (clock.paused() && clock.paused()->expected.fetch_sub(1) == 1) wake_one();
 }
 
-bool scheduler::let_time_pass() noexcept {
+void scheduler::expect_foreign() noexcept {
+    if (clock.paused()) clock.paused()->foreign.fetch_add(1);
+}
+
+void scheduler::foreign_came() noexcept {
+    // As in job_came.
+    if (clock.paused() && clock.paused()->foreign.fetch_sub(1) == 1) wake_one();
+}
+
+bool scheduler::let_time_pass(std::int64_t& patience_ends) noexcept {
     paused_time* const paused = clock.paused();
-    if (!paused) return false;
     // In this order: see lib/README.md.
     bool const somebody_lives = paused->alive.load() > 0;
     bool stands_still = false;
     bool const passed = idle_workers.while_all_sleep([&] {
+        bool const foreign = paused->foreign.load() > 0;
         if (paused->expected.load() > 0 || work_visible()) return false;
         std::int64_t const next = timers.next_expiry();
+        if (foreign) {
+            if (next == forever) return false;
+            std::int64_t const now = steady_now();
+            if (patience_ends == forever) patience_ends = now + std::min(paused->patience, forever - now);
+            if (now < patience_ends) return false;
+        }
         stands_still = next == forever;
         if (!stands_still) paused->now.store(std::max(next, clock.now()), std::memory_order_relaxed);
         return !stands_still;

@@ -69,7 +69,7 @@ struct relay {
 };
 
 relay bring_back(promise_base& suspended) {
-    schedule_expected(suspended);
+    schedule_from_abroad(suspended);
     co_return;
 }
 
@@ -79,14 +79,14 @@ std::coroutine_handle<> relay_to_current_runtime(promise_base& suspended) {
     WEFT_COMPILER_BARRIER();
     std::coroutine_handle<> const made = bring_back(suspended).frame;
     leave_fork(*this_worker, suspended);
-    this_worker->pool().expect_job();
+    this_worker->pool().expect_foreign();
     return made;
 }
 
 void destroy_relay(std::coroutine_handle<> unused) noexcept {
     WEFT_COMPILER_BARRIER();
     unused.destroy();
-    this_worker->pool().job_came();
+    this_worker->pool().foreign_came();
     this_worker->stay_in_fork();
 }
 

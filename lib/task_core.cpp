@@ -108,14 +108,14 @@ void schedule(promise_base& suspended) noexcept {
     }
 }
 
-void schedule_expected(promise_base& suspended) noexcept {
+void schedule_from_abroad(promise_base& suspended) noexcept {
     WEFT_COMPILER_BARRIER();
     runtime_core& core = group_of(suspended).core();
     if (!core.pool.clock.paused()) return schedule(suspended);
     std::shared_ptr<runtime_core> const keep = core.shared_from_this();
     schedule(suspended);
     // Not before it is in a queue.
-    core.pool.job_came();
+    core.pool.foreign_came();
 }
 
 // ---- End

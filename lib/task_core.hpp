@@ -23,8 +23,8 @@ void unmake_spawned(promise_base& task) noexcept;
 // runtime's injector.
 WEFT_NOIPA void schedule(promise_base& suspended) noexcept;
 
-// The same for one that has awaited something foreign (scheduler::expect_job).
-WEFT_NOIPA void schedule_expected(promise_base& suspended) noexcept;
+// The same for one that has awaited something foreign (scheduler::expect_foreign).
+WEFT_NOIPA void schedule_from_abroad(promise_base& suspended) noexcept;
 
 // The spawned task on whose behalf a suspended coroutine runs, and the run group that this belongs to.
 [[nodiscard]] promise_base* task_of(promise_base& suspended) noexcept;

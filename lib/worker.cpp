@@ -79,7 +79,7 @@ bool worker::look_up() noexcept {
     giving_way_ = others_wait || WEFT_STACK_ADDRESS() < stack_floor_;
     if (others_wait) {
         // As if the computation had gone to the back of the line: who stands there now comes first.
-        others_first_ = std::max<std::int64_t>(1, ready.size());
+        others_first_ = std::max(std::int64_t{1}, static_cast<std::int64_t>(ready.size()));
         // Timers that are due have put their tasks there; and this worker may compute on for a while, if its gather is over.
         announce_work();
     }
@@ -303,14 +303,17 @@ void worker::sleep() noexcept {
     idle::census const now = others.fall_asleep(index_, std::exchange(searching_, false));
     if (now.awake > 0) asymmetric_fence::heavy();
     // With work in sight it searches, even if enough others do: else it would be here again at once, and the fence is not cheap.
-    bool const work_in_sight = pool_.work_visible() || (now.awake == 0 && pool_.let_time_pass());
+    bool work_in_sight = pool_.work_visible();
+    std::int64_t patience_ends = forever;
+    if (pool_.clock.paused() && !work_in_sight && now.awake == 0) work_in_sight = pool_.let_time_pass(patience_ends);
     searching_ = work_in_sight;
     bool token = false;
     if (!work_in_sight && !pool_.stopping()) {
         std::int64_t const deadline = timers.keep_time(index_);
         // A paused clock passes no deadline; the last worker that falls asleep moves it.
-        token = park.park(pool_.clock.paused() ? forever : deadline);
+        token = park.park(pool_.clock.paused() ? patience_ends : deadline);
         if (deadline != forever) timers.stop_keeping_time(index_);
+        if (!token && patience_ends != forever) work_in_sight = pool_.let_time_pass(patience_ends);
     }
     if (!token && !others.rise(index_, work_in_sight)) {
         // Chosen in this very moment: the token is on its way.

@@ -15,6 +15,7 @@
 #include <csignal>
 #include <memory>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -126,7 +127,7 @@ TEST_CASE("the clock stands still while a task can run", "[paused_clock]") {
 TEST_CASE("the clock stands still while a task awaits what is not weft's", "[paused_clock][foreign]") {
     watchdog const guard(10s, "foreign");
     auto const workers = GENERATE(1u, 2u);
-    paused_clock clock;
+    paused_clock clock(1min);
     weft::test::other_thread thread;
     auto const body = [](paused_clock const& c, weft::test::other_thread& other) -> weft::task<bool> {
         auto const asleep = weft::spawn(sleeper(1h));
@@ -145,6 +146,29 @@ TEST_CASE("the clock stands still while a task awaits what is not weft's", "[pau
         co_return still && c.elapsed() == 1h;
     };
     CHECK(weft::run([&] { return body(clock, thread); }, {.workers = workers, .clock = &clock}));
+}
+
+TEST_CASE("what tasks open for each other is waited for no longer than the clock's patience", "[paused_clock][foreign]") {
+    watchdog const guard(10s, "patience");
+    auto const workers = GENERATE(1u, 2u);
+    auto const patience = GENERATE(0ms, 20ms);
+    paused_clock clock(patience);
+    auto const opens = [](weft::test::gate& gate) -> weft::task<> {
+        co_await weft::sleep(1h);
+        gate.open();
+    };
+    auto const passes = [](weft::test::gate& gate) -> weft::task<> { co_await gate; };
+    auto const body = [&]() -> weft::task<> {
+        weft::test::gate gate;
+        auto open = opens(gate);
+        auto pass = passes(gate);
+        co_await weft::gather(std::move(open), std::move(pass), sleeper(3h));
+    };
+    auto const start = std::chrono::steady_clock::now();
+    weft::run(body, {.workers = workers, .clock = &clock});
+    CHECK(std::chrono::steady_clock::now() - start >= patience);
+    CHECK(clock.elapsed() == 3h);
+    CHECK_THROWS_AS(paused_clock(-1ns), std::invalid_argument);
 }
 
 TEST_CASE("between runs the clock stands still, and a runtime at rest is no deadlock", "[paused_clock]") {

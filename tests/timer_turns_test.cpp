@@ -55,7 +55,8 @@ TEST_CASE("a task whose timer is due goes before those that stood in line", "[sl
         co_return most_before;
     };
     turns all;
-    CHECK(weft::run([&] { return body(all); }, {.workers = 1}) == 0);
+    // None, but for one that begins between the worker's look at the clock and the deadline's passing.
+    CHECK(weft::run([&] { return body(all); }, {.workers = 1}) <= 1);
 }
 
 TEST_CASE("a task that sleeps for a moment again and again does not starve the others", "[sleep][busy]") {

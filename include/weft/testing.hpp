@@ -33,14 +33,17 @@ public:
 // Computing takes no time by it. Everything in weft that measures time goes by it: sleep, sleep_until, interval, now. With one
 // worker a program under it takes the same steps every time (if it draws random numbers, with random::seed).
 //
-// While a task awaits something that is not weft's, the clock does not move, for that may come at any time. Threads outside are not
-// waited for otherwise: a task that is submitted after the others have fallen asleep may find that an hour has passed.
+// While a task awaits something that is not weft's, which another thread may bring at any time, the clock moves only after `patience`
+// of real time. A program that awaits things of its own which only its tasks bring about (an event, a queue) wants none: give 0s.
+// A deadlock is not reported as long as a task awaits such a thing. Threads outside are not waited for otherwise: a task that is
+// submitted after the others have fallen asleep may find that an hour has passed.
 //
 // It begins at the present time of the steady clock, so sleep_until(steady_clock::now() + 1h) is all but right; weft::now() + 1h is
 // exact. One runtime at a time may go by it, and it must outlive that; a second one throws invalid_state. Any thread may read it.
 class WEFT_API paused_clock {
 public:
-    paused_clock();
+    // Throws std::invalid_argument for a negative patience.
+    explicit paused_clock(std::chrono::nanoseconds patience = std::chrono::seconds(1));
     paused_clock(paused_clock const&) = delete;
     paused_clock& operator=(paused_clock const&) = delete;
 
