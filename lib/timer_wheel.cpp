@@ -35,26 +35,41 @@ std::int64_t timer_wheel::start_of(std::uint64_t tick) noexcept {
     return static_cast<std::int64_t>((tick << tick_bits) ^ (std::uint64_t{1} << 63));
 }
 
-// Invariants (1) and (2), as a function.
-std::size_t timer_wheel::slot_of(std::int64_t deadline) const noexcept {
-    const std::uint64_t tick = tick_of(std::max(deadline, now_));
-    const std::uint64_t differing = tick ^ tick_of(now_);
-    const auto highest_bit = static_cast<std::size_t>(std::bit_width(differing | 1) - 1);  // | 1: no difference is level 0 too
-    const level& on = levels[level_of_bit[highest_bit]];
+std::uint64_t timer_wheel::block_of(std::uint64_t tick, level const& on) noexcept {
+    return tick >> on.block_shift;
+}
+
+// The lowest bit of the block's number and the digit.
+std::size_t timer_wheel::slot_on(level const& on, std::uint64_t tick) noexcept {
     return on.first_slot + ((tick >> on.shift) & (on.slots - 1));
 }
 
-// Only called when there is one.
-std::size_t timer_wheel::first_occupied() const noexcept {
-    const auto word = static_cast<std::size_t>(std::countr_zero(occupied_words_));
-    return word * word_bits + static_cast<std::size_t>(std::countr_zero(occupied_[word]));
+// Invariant (1), as a function.
+std::size_t timer_wheel::slot_of(std::int64_t deadline) const noexcept {
+    const std::uint64_t now = tick_of(now_);
+    const std::uint64_t tick = tick_of(std::max(deadline, now_));
+    // The lowest level of which both are in one block; but it may be the next block of a lower one.
+    std::size_t on = level_of_bit[static_cast<std::size_t>(std::bit_width((tick ^ now) | 1) - 1)];
+    while (on > 0 && block_of(tick, levels[on - 1]) - block_of(now, levels[on - 1]) <= 1) --on;
+    return slot_on(levels[on], tick);
 }
 
-// The tick with which an occupied slot begins: above the slot's digit it shares c's digits, below it has zeros.
-std::uint64_t timer_wheel::first_tick_of(std::size_t slot) const noexcept {
-    const level& on = levels[level_of_word[slot / word_bits]];
-    const std::uint64_t digit = slot - on.first_slot;
-    return ((tick_of(now_) >> on.shift & ~std::uint64_t{on.slots - 1}) | digit) << on.shift;
+// Only called when there is one.
+timer_wheel::place_in_time timer_wheel::first_occupied() const noexcept {
+    const std::uint64_t now = tick_of(now_);
+    for (std::size_t index = 0;; ++index) {
+        const level& on = levels[index];
+        const std::size_t words_of_block = on.slots / 2 / word_bits;
+        for (const std::uint64_t block : {block_of(now, on), block_of(now, on) + 1}) {
+            const std::size_t first_word = on.first_slot / word_bits + (block & 1) * words_of_block;
+            const std::uint64_t occupied = occupied_words_ >> first_word & ((std::uint64_t{1} << words_of_block) - 1);
+            if (occupied == 0) continue;
+            const std::size_t word = first_word + static_cast<std::size_t>(std::countr_zero(occupied));
+            const std::size_t slot = word * word_bits + static_cast<std::size_t>(std::countr_zero(occupied_[word]));
+            const std::uint64_t digit = (slot - on.first_slot) & (on.slots / 2 - 1);
+            return {slot, index, block << on.block_shift | digit << on.shift};
+        }
+    }
 }
 
 void timer_wheel::place(timer_entry& entry) noexcept {
@@ -82,7 +97,7 @@ void timer_wheel::clear_bit(std::size_t slot) noexcept {
     if (word == 0) occupied_words_ &= ~(std::uint64_t{1} << (slot / word_bits));
 }
 
-// Leaves `earliest` as it is: finding the next one would take a walk through the slot, and a lower bound is all that (3) asks.
+// Leaves `earliest` as it is: finding the next one would take a walk through the slot, and a lower bound is all that (2) asks.
 void timer_wheel::unlink(timer_entry& entry) noexcept {
     const std::size_t slot = entry.slot;
     slot_list& list = slots_[slot];
@@ -128,31 +143,45 @@ void timer_wheel::take_due(std::size_t slot, std::int64_t now, timer_list& due) 
     slots_[slot].earliest = earliest;
 }
 
-// Goes from occupied slot to occupied slot, in the order of expiry, and moves c along: to the first tick of a higher level's slot
-// when its entries are spread over the lower levels, and at last to the tick of `now`.
+// The entries of a slot that (1) wants elsewhere, in their order.
+void timer_wheel::spread(std::size_t slot) noexcept {
+    if (!occupied(slot)) return;
+    for (timer_entry* entry = take_all(slot); entry != nullptr;) {
+        timer_entry* const next = entry->next;
+        place(*entry);
+        entry = next;
+    }
+}
+
+// Moves c, when no slot before the new one is occupied, and keeps (1).
 //
-// Whenever c moves, say to d, every slot that begins before d has been emptied, and so has one of a higher level that begins at d.
-// Why that keeps (1) for an entry that stays: let L be its level and f the first tick of its slot, so c <= d < f. All digits above
-// L are the same in c and f, hence in d; and d's digit L is below f's, which is the entry's. So L is still the highest digit in
-// which d and the entry's tick differ. (Where d = f, on level 0, the entry is in the slot of d, as (2) wants it.) And (2) for the
-// old c: its slot begins before d, so nobody stays in it.
+// An entry has to move exactly when t comes into the block after c's, or into c's own, of a lower level than its own: say of L. It
+// then stands on a level above, in the one slot that this block of L is there. From the highest level down, because what leaves one
+// slot may land in one that is itself to be looked at. No entry of the same deadline is where one lands: it would have been on the
+// level above, too.
+void timer_wheel::move_to(std::int64_t now) noexcept {
+    const std::uint64_t before = tick_of(now_);
+    const std::uint64_t tick = tick_of(now);
+    now_ = now;
+    for (std::size_t above = level_of_bit[static_cast<std::size_t>(std::bit_width((tick ^ before) | 1) - 1)]; above > 0; --above) {
+        const level& below = levels[above - 1];
+        const std::uint64_t block = block_of(tick, below);
+        spread(slot_on(levels[above], block << below.block_shift));
+        spread(slot_on(levels[above], (block + 1) << below.block_shift));
+    }
+}
+
+// Goes from occupied slot to occupied slot, in the order of expiry, and moves c along: to the first tick of a higher level's slot,
+// whose entries are then on level 0, and at last to `now`.
 timer_list timer_wheel::advance(std::int64_t now) noexcept {
     timer_list due;
     now = std::max(now, now_);
     const std::uint64_t last_tick = tick_of(now);
     while (occupied_words_ != 0) {
-        const std::size_t slot = first_occupied();
-        const std::uint64_t tick = first_tick_of(slot);
+        const auto [slot, on, tick] = first_occupied();
         if (tick > last_tick) break;
-        if (slot >= levels.front().slots) {
-            // A slot of a higher level begins: its entries spread over the levels below. None of them is before the new c.
-            timer_entry* entry = take_all(slot);
-            now_ = start_of(tick);
-            while (entry != nullptr) {
-                timer_entry* const next = entry->next;
-                place(*entry);
-                entry = next;
-            }
+        if (on > 0) {
+            move_to(start_of(tick));
         } else if (tick < last_tick) {
             // A tick that has passed: all of it is due.
             for (timer_entry* entry = take_all(slot); entry != nullptr;) {
@@ -168,12 +197,12 @@ timer_list timer_wheel::advance(std::int64_t now) noexcept {
             break;
         }
     }
-    now_ = now;
+    move_to(now);
     return due;
 }
 
 std::int64_t timer_wheel::next_expiry() const noexcept {
-    return empty() ? forever : slots_[first_occupied()].earliest;
+    return empty() ? forever : slots_[first_occupied().slot].earliest;
 }
 
 }  // namespace weft::detail

@@ -3,32 +3,33 @@
 //
 // A hierarchical timing wheel: G. Varghese and T. Lauck, "Hashed and hierarchical timing wheels: data structures for the efficient
 // implementation of a timer facility", SOSP 1987, scheme 7. Inserting and erasing take constant time. An entry moves to a finer
-// level at most five times in its life; most are erased before their first move.
+// level at most six times in its life; most are erased before their first move.
 //
-// Time is cut into ticks of 2^14 ns (16.4 us), and the tick number into digits of 8 bits, one of 10, so that a level has a slot for
-// each value of its digit:
+// Time is cut into ticks of 2^14 ns (16.4 us), and the tick number into digits, so that a level has a slot for each value of its
+// digit. All values of a level's digit together are one of its blocks, which lasts as long as one slot of the level above. A level
+// has slots for two blocks: the one that the present is in, and the next.
 //
-//     level   one slot lasts      the level reaches to the end of the current
-//       0       16.4 us             4.19 ms
-//       1       4.19 ms             4.29 s       (10 bits)
-//       2       4.29 s              18.3 min
-//       3       18.3 min            3.26 days
-//       4       3.26 days           2.28 years
-//       5       2.28 years          584 years: all of int64
+//     level   bits   one slot lasts      one block lasts
+//       0       7      16.4 us             2.10 ms
+//       1      10      2.10 ms             2.15 s
+//       2       7      2.15 s              4.58 min
+//       3       7      4.58 min            9.77 h
+//       4       7      9.77 h              52.1 days
+//       5       6      52.1 days           9.14 years
+//       6       6      9.14 years          584 years: all of int64
 //
-// Level 1 is the wide one because most sleeps and time limits lie in its reach, and then move once.
+// Level 1 is the wide one because most sleeps and time limits lie in its reach, and then move once. The next block is there because
+// with the present one alone all timers that lie beyond its end, however near that is, would stand in one slot of the level above,
+// and have to be moved all at once when it begins.
 //
-// The invariant. Let c be the wheel's current tick and t that of an entry's deadline.
-// (1) Where t > c, the entry is on the level of the highest digit in which t and c differ, in the slot of t's digit there. It
-//     shares all higher digits with c, so it is in a block of time that c is in too, and at level L >= 1 all occupied slots are
-//     past c's.
-// (2) Where t <= c, the entry is in level 0's slot of c. (Not yet due within its tick; or due already when it was inserted.)
-// (3) A slot is occupied exactly when its bit is set, and `earliest` is at most the least deadline in it.
+// The invariant. Let c be the wheel's current tick and t that of an entry's deadline, or c if the deadline lies before that.
+// (1) The entry is on the lowest level of which t is in c's block or in the next one, in the slot of t's digit there.
+// (2) A slot is occupied exactly when its bit is set, and `earliest` is at most the least deadline in it.
 //
-// It follows that everything in level L expires before everything in level L + 1, and within a level in the order of the slots: so
-// with slots numbered through, level 0's first, *the occupied slot of the lowest number holds the next entry to expire*. Finding it
-// is two looks at a bitmap. And where an entry is depends on its deadline and c only, so entries of one deadline share a slot at all
-// times and, as all lists append at the end, leave in the order in which they were armed.
+// It follows that everything on level L expires before everything on level L + 1, on a level what is in the present block before what
+// is in the next, and in a block in the order of the slots. Finding the next entry to expire is a few looks at a bitmap. And where an
+// entry is depends on its deadline and c only, so entries of one deadline share a slot at all times and, as all lists append at the
+// end, leave in the order in which they were armed.
 #pragma once
 
 #include "weft/detail/timer_entry.hpp"
@@ -110,7 +111,7 @@ public:
     template <class Visit>
     void each(Visit visit) const {
         for (std::size_t slot = 0; slot < slot_count; ++slot)
-            if (occupied_[slot / word_bits] >> (slot % word_bits) & 1)
+            if (occupied(slot))
                 for (timer_entry const* entry = slots_[slot].head; entry != nullptr; entry = entry->next) visit(*entry);
     }
 
@@ -119,48 +120,41 @@ public:
 
 private:
     static constexpr int tick_bits = 14;
-    static constexpr std::array digit_bits{8, 10, 8, 8, 8, 8};
+    static constexpr std::array digit_bits{7, 10, 7, 7, 7, 6, 6};
+    static constexpr std::size_t word_bits = 64;
 
     struct level {
-        int shift;  // of its digit in a tick's number
-        std::size_t slots;
-        std::size_t first_slot;
+        int shift;               // of its digit in a tick's number
+        int block_shift;         // of what counts its blocks
+        std::size_t slots;       // of both blocks
+        std::size_t first_slot;  // numbered through all levels
     };
     static constexpr auto levels = [] {
         std::array<level, digit_bits.size()> all{};
         int shift = 0;
         std::size_t first_slot = 0;
         for (std::size_t index = 0; index < all.size(); ++index) {
-            all[index] = {shift, std::size_t{1} << digit_bits[index], first_slot};
-            shift += digit_bits[index];
+            int const block_shift = shift + digit_bits[index];
+            all[index] = {shift, block_shift, std::size_t{2} << digit_bits[index], first_slot};
+            shift = block_shift;
             first_slot += all[index].slots;
         }
         return all;
     }();
-    static constexpr int digits_bits = levels.back().shift + digit_bits.back();
+    // By the number of a bit in a tick's number.
+    static constexpr auto level_of_bit = [] {
+        std::array<std::uint8_t, levels.back().block_shift> all{};
+        for (std::size_t index = 0; index < levels.size(); ++index)
+            for (int bit = levels[index].shift; bit < levels[index].block_shift; ++bit)
+                all[static_cast<std::size_t>(bit)] = static_cast<std::uint8_t>(index);
+        return all;
+    }();
     static constexpr std::size_t slot_count = levels.back().first_slot + levels.back().slots;
-    static constexpr std::size_t word_bits = 64;
     static constexpr std::size_t words = slot_count / word_bits;
 
-    // By the number of a bit in a tick's number, and by that of a word of the bitmap.
-    static constexpr auto level_of_bit = [] {
-        std::array<std::uint8_t, digits_bits> all{};
-        for (std::size_t index = 0; index < levels.size(); ++index)
-            for (int bit = 0; bit < digit_bits[index]; ++bit)
-                all[static_cast<std::size_t>(levels[index].shift + bit)] = static_cast<std::uint8_t>(index);
-        return all;
-    }();
-    static constexpr auto level_of_word = [] {
-        std::array<std::uint8_t, words> all{};
-        for (std::size_t index = 0; index < levels.size(); ++index)
-            for (std::size_t slot = 0; slot < levels[index].slots; slot += word_bits)
-                all[(levels[index].first_slot + slot) / word_bits] = static_cast<std::uint8_t>(index);
-        return all;
-    }();
-
-    static_assert(tick_bits + digits_bits == 64, "the levels must cover every deadline, none of them in vain");
+    static_assert(tick_bits + levels.back().block_shift == 64, "the levels must cover every deadline, none of them in vain");
     static_assert(slot_count < timer_entry::in_no_wheel, "an entry keeps its slot in 16 bits, one value of which means none");
-    static_assert(std::ranges::all_of(digit_bits, [](int bits) { return bits >= 6; }), "a level must start a bitmap word");
+    static_assert(std::ranges::all_of(digit_bits, [](int bits) { return bits >= 6; }), "a block must start a bitmap word");
     static_assert(words <= 64, "occupied_words_ has a bit for each bitmap word");
 
     // All zeros is an empty slot; in one, tail and earliest mean nothing.
@@ -171,14 +165,24 @@ private:
     };
 
     static std::int64_t start_of(std::uint64_t tick) noexcept;
+    static std::uint64_t block_of(std::uint64_t tick, level const& on) noexcept;
+    static std::size_t slot_on(level const& on, std::uint64_t tick) noexcept;
     std::size_t slot_of(std::int64_t deadline) const noexcept;
-    std::size_t first_occupied() const noexcept;
-    std::uint64_t first_tick_of(std::size_t slot) const noexcept;
+    // The occupied slot of the lowest level, there of the present block before the next, there the first.
+    struct place_in_time {
+        std::size_t slot;
+        std::size_t level;
+        std::uint64_t first_tick;
+    };
+    place_in_time first_occupied() const noexcept;
+    bool occupied(std::size_t slot) const noexcept { return occupied_[slot / word_bits] >> (slot % word_bits) & 1; }
     void place(timer_entry& entry) noexcept;
     void unlink(timer_entry& entry) noexcept;
     void clear_bit(std::size_t slot) noexcept;
     timer_entry* take_all(std::size_t slot) noexcept;
     void take_due(std::size_t slot, std::int64_t now, timer_list& due) noexcept;
+    void move_to(std::int64_t now) noexcept;
+    void spread(std::size_t slot) noexcept;
 
     std::int64_t now_;
     std::size_t size_ = 0;

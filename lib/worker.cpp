@@ -35,7 +35,10 @@ void worker::run(job next) noexcept {
     for (;;) {
         next.resume();
         bool const gave_way = std::exchange(giving_way_, false);
-        if (gave_way) forks_until_look_up_ = look_up_interval_;
+        if (gave_way) {
+            gave_way_ = true;
+            forks_until_look_up_ = look_up_interval_;
+        }
         if (ended) release_ended(*std::exchange(ended, nullptr), index_);
         if (ended_child_of) next_ = arrive(*std::exchange(ended_child_of, nullptr));
         if (!next_) return;
@@ -124,7 +127,11 @@ job worker::own_job() noexcept {
         others_first_ = 0;
     }
     if (!forks.empty())
-        if (job const newest = forks.pop()) return newest;
+        if (job const newest = forks.pop()) {
+            // What others did meanwhile is no measure of how long its forks take.
+            if (std::exchange(gave_way_, false)) look_up_last_ = steady_now();
+            return newest;
+        }
     if (job const oldest = take_ready()) return oldest;
     return pool_.entrance.pop();
 }

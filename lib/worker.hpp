@@ -167,6 +167,7 @@ private:
     std::uint32_t look_up_interval_ = 1;
     std::int64_t look_up_last_ = 0;
     bool giving_way_ = false;         // until the loop has the thread again, no fork begins a child
+    bool gave_way_ = false;           // since a fork was last taken from the queue
     std::uintptr_t stack_floor_ = 0;  // below it the stack is deep
     job left_fork_;                   // what child_of_fork was before leave_fork
     std::coroutine_handle<> next_;    // what goes on when the stack is unwound to whoever resumed the present coroutine

@@ -27,7 +27,7 @@ constexpr auto long_ago = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t tick = std::int64_t{1} << 14;
 
 // How long a slot of each level lasts.
-constexpr std::array<std::int64_t, 6> slot_time{tick, tick << 8, tick << 18, tick << 26, tick << 34, tick << 42};
+constexpr std::array<std::int64_t, 7> slot_time{tick, tick << 7, tick << 17, tick << 24, tick << 31, tick << 38, tick << 44};
 
 void arm(timer_wheel& wheel, timer_entry& entry, std::int64_t deadline) {
     entry.deadline = deadline;
