@@ -37,23 +37,24 @@ living_tasks::living_tasks(paused_time& time) : time_(time) {
 void living_tasks::add(promise_base& task) {
     std::lock_guard const lock(mutex_);
     tasks_.insert(&task);
-    time_.alive.fetch_add(1);
 }
 
 void living_tasks::remove(promise_base& task) noexcept {
     std::lock_guard const lock(mutex_);
     tasks_.erase(&task);
-    time_.alive.fetch_sub(1);
 }
 
-std::string living_tasks::describe(scheduler const& pool) const {
+std::optional<living_tasks::standstill> living_tasks::find_standstill(scheduler const& pool) const {
     std::lock_guard const lock(mutex_);
+    // Whoever hands one in has said so before it was added here.
+    if (tasks_.empty() || time_.expected.load() > 0 || time_.foreign.load() > 0 || pool.work_visible()) return std::nullopt;
     // A task waits for several things where its gathers do.
     std::map<promise_base const*, std::vector<std::string>> waits;
     for (promise_base* const task : tasks_) waits[task];
     for (promise_base* const task : tasks_) {
-        // Every waiter's node is in its place: nobody runs, and who was woken would be in a queue.
-        waiter const* node = task->waiters.load(std::memory_order_acquire);
+        // Every waiter's node is in its place: nobody runs, and who was woken would be in a queue. relaxed: the sleepers' mutex, which
+        // the caller holds, makes visible all that workers did.
+        waiter const* node = task->waiters.load(std::memory_order_relaxed);
         for (; node && node != &ended_mark; node = node->next)
             waits[task_of(*node->waiting)].push_back("the end of " + name_of(*task));
     }
@@ -65,21 +66,15 @@ std::string living_tasks::describe(scheduler const& pool) const {
         std::string line = "  " + name_of(*task) + " waits for ";
         std::ranges::sort(reasons);
         for (std::size_t i = 0; i < reasons.size(); ++i) line += (i == 0 ? "" : " and ") + reasons[i];
-        if (reasons.empty()) line += "something that is not weft's";
+        if (reasons.empty()) line += "something that this list does not know";
         lines.push_back(std::move(line));
     }
     std::ranges::sort(lines);
-    std::string text;
-    for (std::string const& line : lines) text += '\n' + line;
-    return text;
-}
-
-std::vector<run_group*> living_tasks::groups() const {
-    std::lock_guard const lock(mutex_);
-    std::vector<run_group*> all;
+    standstill found;
+    for (std::string const& line : lines) found.tasks += '\n' + line;
     for (promise_base const* const task : tasks_)
-        if (std::ranges::find(all, task->group) == all.end()) all.push_back(task->group);
-    return all;
+        if (std::ranges::find(found.groups, task->group) == found.groups.end()) found.groups.push_back(task->group);
+    return found;
 }
 
 }  // namespace weft::detail

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -27,9 +28,13 @@ public:
     void add(promise_base& task);
     void remove(promise_base& task) noexcept;
 
-    // While all workers are asleep for good: a line for each task, where it was spawned and what it waits for.
-    [[nodiscard]] std::string describe(scheduler const& pool) const;
-    [[nodiscard]] std::vector<run_group*> groups() const;
+    // While all workers are asleep and no timer will expire. If tasks are alive, and none of them is on its way in: a line for each,
+    // where it was spawned and what it waits for, and the groups they belong to. Else nothing.
+    struct standstill {
+        std::string tasks;
+        std::vector<run_group*> groups;
+    };
+    [[nodiscard]] std::optional<standstill> find_standstill(scheduler const& pool) const;
 
 private:
     paused_time& time_;

@@ -77,7 +77,7 @@ runtime_core::runtime_core(options settings, topology const& of_machine, paused_
       on_unhandled(std::make_shared<exception_handler const>(std::move(settings.on_unhandled_exception))),
       submitted(*this, settings.workers),
       process_generation_(current_generation()) {
-    pool.on_standstill = [this] { declare_deadlock(); };
+    if (living) pool.on_standstill = [this] { declare_deadlock(); };
     {
         std::lock_guard const lock(live().mutex);
         live().cores.push_back(this);
@@ -100,17 +100,18 @@ void runtime_core::require_same_process() const {
 }
 
 void runtime_core::declare_deadlock() {
-    std::string const text = "weft: a deadlock: no task can go on, and no sleep will end. Alive are" + living->describe(pool);
+    auto const found = living->find_standstill(pool);
+    if (!found) return;
+    std::string const text = "weft: a deadlock: no task can go on, and no sleep will end. Alive are" + found->tasks;
     {
         std::lock_guard const lock(deadlock_mutex_);
         deadlock_ = text;
     }
-    std::vector<run_group*> const groups = living->groups();
-    if (groups.size() == 1 && groups.front() == &submitted) {
+    if (found->groups.size() == 1 && found->groups.front() == &submitted) {
         std::fprintf(stderr, "%s\n", text.c_str());
         std::terminate();
     }
-    for (run_group* const group : groups) group->give_up();
+    for (run_group* const group : found->groups) group->give_up();
 }
 
 std::string runtime_core::deadlock() const {
@@ -178,7 +179,10 @@ bool run_to_end(runtime_core& core, promise_base& main, std::source_location whe
         throw;
     }
     core.pool.job_came();
-    if (!group.wait()) return false;
+    if (!group.wait()) {
+        report_failures_of(group);  // one of them may be why
+        return false;
+    }
     mark_retrieved(main);
     report_failures_of(group);
     core.take_back(group);

@@ -73,35 +73,39 @@ void scheduler::job_came() noexcept {
 }
 
 void scheduler::expect_foreign() noexcept {
-    if (clock.paused()) clock.paused()->foreign.fetch_add(1);
+    paused_time* const paused = clock.paused();
+    if (!paused) return;
+    paused->foreign_since.store(steady_now(), std::memory_order_relaxed);
+    paused->foreign.fetch_add(1);
 }
 
 void scheduler::foreign_came() noexcept {
+    paused_time* const paused = clock.paused();
+    if (!paused) return;
+    paused->foreign_since.store(steady_now(), std::memory_order_relaxed);
     // As in job_came.
-    if (clock.paused() && clock.paused()->foreign.fetch_sub(1) == 1) wake_one();
+    if (paused->foreign.fetch_sub(1) == 1) wake_one();
 }
 
 bool scheduler::let_time_pass(std::int64_t& patience_ends) noexcept {
-    paused_time* const paused = clock.paused();
-    // In this order: see lib/README.md.
-    bool const somebody_lives = paused->alive.load() > 0;
-    bool stands_still = false;
-    bool const passed = idle_workers.while_all_sleep([&] {
-        bool const foreign = paused->foreign.load() > 0;
-        if (paused->expected.load() > 0 || work_visible()) return false;
+    paused_time& paused = *clock.paused();
+    return idle_workers.while_all_sleep([&] {
+        // In this order: see lib/README.md.
+        bool const foreign = paused.foreign.load() > 0;
+        if (paused.expected.load() > 0 || work_visible() || stopping()) return false;
         std::int64_t const next = timers.next_expiry();
-        if (foreign) {
-            if (next == forever) return false;
-            std::int64_t const now = steady_now();
-            if (patience_ends == forever) patience_ends = now + std::min(paused->patience, forever - now);
-            if (now < patience_ends) return false;
+        if (next == forever) {
+            if (!foreign) on_standstill();
+            return false;
         }
-        stands_still = next == forever;
-        if (!stands_still) paused->now.store(std::max(next, clock.now()), std::memory_order_relaxed);
-        return !stands_still;
+        if (foreign) {
+            std::int64_t const since = paused.foreign_since.load(std::memory_order_relaxed);
+            patience_ends = since + std::min(paused.patience, forever - since);
+            if (steady_now() < patience_ends) return false;
+        }
+        paused.now.store(std::max(next, clock.now()), std::memory_order_relaxed);
+        return true;
     });
-    if (stands_still && somebody_lives && !stopping()) on_standstill();
-    return passed;
 }
 
 void scheduler::dump(std::ostream& out) const {

@@ -61,8 +61,8 @@ public:
     void foreign_came() noexcept;
 
     // With a paused clock, by a worker that has fallen asleep as the last of all. True: the clock shows the time of the next timer.
-    // Calls on_standstill where there is none, though tasks are alive. Where a task awaits something that is not weft's, it first
-    // only sets `patience_ends`, to a moment of the steady clock; the caller comes again then. lib/README.md, "A paused clock".
+    // Calls on_standstill where none is armed. Where a task awaits something that is not weft's, it first only sets `patience_ends`,
+    // to a moment of the steady clock; the caller comes again then. lib/README.md, "A paused clock".
     [[nodiscard]] bool let_time_pass(std::int64_t& patience_ends) noexcept;
 
     // Queue lengths and who sleeps, for a watchdog. Approximate while workers run.

@@ -20,7 +20,8 @@ namespace {
 void arm(worker& here, timer_entry& entry, promise_base& sleeper, std::int64_t now) noexcept {
     leave_fork(here, sleeper);
     entry.waiter = handle_of(sleeper);
-    entry.armed = now;
+    // While a paused clock stands still, many are armed at one time by it.
+    entry.armed = here.pool().clock.paused() ? steady_now() : now;
     here.armed_timer();
     // Last: it may fire at once, on another worker.
     here.pool().timers.arm(entry, here.index());

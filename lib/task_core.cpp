@@ -148,7 +148,8 @@ void end_spawned(promise_base& task) noexcept {
     while (oldest) {
         // Once it is scheduled, the waiter may be gone.
         waiter* const next = oldest->next;
-        schedule(*oldest->waiting);
+        promise_base& waiting = *oldest->waiting;
+        &group_of(waiting).core() == &task.group->core() ? schedule(waiting) : schedule_from_abroad(waiting);
         oldest = next;
     }
     here.ended = &task;
@@ -159,12 +160,15 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
     worker& here = *this_worker;
     if (here.running == &task) throw invalid_state("weft: a task awaits its own join_handle and would wait for ever");
     leave_fork(here, waiting);
+    bool const of_other_runtime = &task.group->core().pool != &here.pool();
+    if (of_other_runtime) here.pool().expect_foreign();
     node.waiting = &waiting;
     // acquire: pairs with end_spawned, for the case that the task has ended.
     waiter* newest = task.waiters.load(std::memory_order_acquire);
     do {
         if (newest == &ended_mark) {
             here.stay_in_fork();
+            if (of_other_runtime) here.pool().foreign_came();
             return here.transfer(handle_of(waiting));
         }
         node.next = newest;

@@ -172,7 +172,7 @@ void timer_wheel::move_to(std::int64_t now) noexcept {
 }
 
 // Goes from occupied slot to occupied slot, in the order of expiry, and moves c along: to the first tick of a higher level's slot,
-// whose entries are then on level 0, and at last to `now`.
+// whose entries are then on the levels below, and at last to `now`.
 timer_list timer_wheel::advance(std::int64_t now) noexcept {
     timer_list due;
     now = std::max(now, now_);

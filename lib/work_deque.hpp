@@ -150,6 +150,7 @@ public:
 
     // Owner: how many have ever been pushed. All of these are gone once as many have left at the top.
     [[nodiscard]] std::int64_t pushed() const noexcept { return bottom_.load(std::memory_order_relaxed); }
+    // relaxed: an old value of top, which thieves write, only says "not yet".
     [[nodiscard]] bool all_gone(std::int64_t of_first) const noexcept { return top_.load(std::memory_order_relaxed) >= of_first; }
 
     // Any thread; a snapshot. For whoever is about to sleep, the fence that makes it reliable stands at the caller.

@@ -72,7 +72,9 @@ bool worker::look_up() noexcept {
     if (giving_way_) return true;
     std::int64_t const now = steady_now();
     std::int64_t const elapsed = now - std::exchange(look_up_last_, now);
-    if (elapsed > look_up_period)
+    if (pool_.clock.paused())
+        look_up_interval_ = look_up_limit;  // the same for each run of a test
+    else if (elapsed > look_up_period)
         look_up_interval_ = static_cast<std::uint32_t>(std::max<std::int64_t>(1, look_up_interval_ * look_up_period / elapsed));
     else if (elapsed < look_up_period / 2)
         look_up_interval_ = std::min(look_up_limit, look_up_interval_ * 2);
@@ -92,7 +94,7 @@ bool worker::look_up() noexcept {
 }
 
 void worker::watch_time() noexcept {
-    if (!std::exchange(watch_time_, false)) return;
+    if (!std::exchange(watch_time_, false) || pool_.clock.paused()) return;
     if (pool_.timers.unkept() && pool_.idle_workers.somebody_sleeps()) pool_.wake_one();
 }
 
@@ -228,6 +230,8 @@ job worker::search() noexcept {
         if (fired_ < crowd || now >= fired_since_ + clock_period) fire_timers(now, false);
         // No spinning for jobs until a timer is due: who does so has burnt its time when that comes.
         if (pool_.clock.paused() || pool_.timers.next_expiry() - now < clock_period) rounds = 1;
+    } else {
+        fired_ = 0;  // the crowd has gone
     }
     if (!searching_) searching_ = pool_.idle_workers.begin_search();
     if (searching_) {
@@ -311,14 +315,14 @@ void worker::sleep() noexcept {
     if (now.awake > 0) asymmetric_fence::heavy();
     // With work in sight it searches, even if enough others do: else it would be here again at once, and the fence is not cheap.
     bool work_in_sight = pool_.work_visible();
+    bool const paused = pool_.clock.paused();
     std::int64_t patience_ends = forever;
-    if (pool_.clock.paused() && !work_in_sight && now.awake == 0) work_in_sight = pool_.let_time_pass(patience_ends);
-    searching_ = work_in_sight;
+    if (paused && !work_in_sight && now.awake == 0) work_in_sight = pool_.let_time_pass(patience_ends);
     bool token = false;
     if (!work_in_sight && !pool_.stopping()) {
-        std::int64_t const deadline = timers.keep_time(index_);
-        // A paused clock passes no deadline; the last worker that falls asleep moves it.
-        token = park.park(pool_.clock.paused() ? patience_ends : deadline);
+        // Nobody keeps the time of a paused clock: the last worker that falls asleep moves it.
+        std::int64_t const deadline = paused ? forever : timers.keep_time(index_);
+        token = park.park(paused ? patience_ends : deadline);
         if (deadline != forever) timers.stop_keeping_time(index_);
         if (!token && patience_ends != forever) work_in_sight = pool_.let_time_pass(patience_ends);
     }
@@ -327,7 +331,8 @@ void worker::sleep() noexcept {
         park.park();
         token = true;
     }
-    if (token) searching_ = true;
+    searching_ = token || work_in_sight;
+    if (paused) jobs_ = 0;  // so that turns fall alike in each run of a test
     note_domain();
     watch_time_ = true;
     clock_countdown_ = 1;

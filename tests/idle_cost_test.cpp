@@ -9,6 +9,7 @@
 #include <chrono>
 #include <future>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <sys/resource.h>
@@ -98,6 +99,23 @@ TEST_CASE("a runtime in which many tasks sleep long uses no processor time", "[i
     CHECK(second.time < nearly_no_time);
     CHECK(second.waits < nearly_no_waits);
     for (auto& each : asleep) each.get();
+}
+
+TEST_CASE("a runtime in which many tasks have just woken uses no processor time", "[idle][stress]") {
+    const weft::test::watchdog guard{30s, "after a crowd"};
+    for (const unsigned count : {1u, 2u, 8u}) {
+        weft::runtime idle(workers(count));
+        idle.run([]() -> weft::task<> {
+            std::vector<weft::task<>> all;
+            for (int number = 0; number < 200; ++number) all.push_back(sleep_for(20ms));
+            co_await weft::gather(std::move(all));
+        });
+        settle();
+        usage const second = used_during(500ms);
+        CAPTURE(count, second.time.count(), second.waits);
+        CHECK(second.time < nearly_no_time);
+        CHECK(second.waits < nearly_no_waits);
+    }
 }
 
 TEST_CASE("a task that wakes now and then costs in proportion", "[idle][stress]") {

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -152,6 +154,39 @@ TEST_CASE("a tick yields even where it is due: a burst starves nobody", "[interv
         co_return turns;
     };
     CHECK(weft::run(body, {.workers = 1, .clock = &clock}) >= 49);
+}
+
+TEST_CASE("a tick is the one that is next when it is awaited", "[interval]") {
+    watchdog const guard(10s, "stored ticks");
+    weft::testing::paused_clock clock;
+    auto const body = []() -> weft::task<bool> {
+        auto const start = weft::now();
+        weft::interval every(10ms);
+        auto const one = every.tick();
+        auto const other = every.tick();
+        bool right = true;
+        for (int tick = 0; tick < 6; tick += 2) {
+            auto const first = co_await one;
+            right = right && first == start + tick * 10ms && weft::now() == first;
+            auto const second = co_await other;
+            right = right && second == start + (tick + 1) * 10ms && weft::now() == second;
+        }
+        co_return right;
+    };
+    CHECK(weft::run(body, {.workers = 1, .clock = &clock}));
+}
+
+TEST_CASE("a tick can be gathered", "[interval][gather]") {
+    watchdog const guard(10s, "gathered tick");
+    weft::testing::paused_clock clock;
+    auto const body = []() -> weft::task<bool> {
+        auto const first = weft::now() + 1s;
+        weft::interval every(first, 1s);
+        auto both = weft::gather(every.tick(), weft::sleep(3s));
+        auto const results = co_await both;
+        co_return std::get<0>(results) == first && weft::now() == first + 2s;
+    };
+    CHECK(weft::run(body, {.workers = 2, .clock = &clock}));
 }
 
 TEST_CASE("a period must be longer than nothing", "[interval][misuse]") {

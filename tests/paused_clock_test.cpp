@@ -13,6 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <future>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -171,6 +172,75 @@ TEST_CASE("what tasks open for each other is waited for no longer than the clock
     CHECK_THROWS_AS(paused_clock(-1ns), std::invalid_argument);
 }
 
+TEST_CASE("the clock's patience begins anew with each thing that is awaited", "[paused_clock][foreign]") {
+    watchdog const guard(20s, "patience anew");
+    auto const workers = GENERATE(1u, 2u);
+    paused_clock clock(2s);
+    weft::test::other_thread thread;
+    auto const body = [](paused_clock const& c, weft::test::other_thread& other) -> weft::task<bool> {
+        auto const asleep = weft::spawn(sleeper(1h));
+        bool still = true;
+        // Together longer than the patience.
+        for (int turn = 0; turn < 25; ++turn) {
+            other.post([] { std::this_thread::sleep_for(100ms); });
+            co_await other.hop();
+            still = still && c.elapsed() == 0s;
+        }
+        co_await asleep;
+        co_return still;
+    };
+    CHECK(weft::run([&] { return body(clock, thread); }, {.workers = workers, .clock = &clock}));
+}
+
+TEST_CASE("a runtime works on after its clock has lost patience", "[paused_clock][foreign]") {
+    watchdog const guard(10s, "after patience");
+    auto const workers = GENERATE(1u, 2u);
+    paused_clock clock(1ms);
+    weft::runtime runtime({.workers = workers, .clock = &clock});
+    for (int turn = 1; turn <= 3; ++turn) {
+        weft::test::gate gate;
+        auto const opens = [](weft::test::gate& its) -> weft::task<> {
+            co_await weft::sleep(1h);
+            its.open();
+        };
+        auto const passes = [](weft::test::gate& its) -> weft::task<> { co_await its; };
+        auto const body = [&]() -> weft::task<> {
+            auto open = opens(gate);
+            auto pass = passes(gate);
+            co_await weft::gather(std::move(open), std::move(pass));
+        };
+        runtime.run(body);
+        CHECK(runtime.submit(sleeper(1h)).wait_for(5s) == std::future_status::ready);
+        CHECK(clock.elapsed() == turn * 2h);
+    }
+}
+
+TEST_CASE("a task of another runtime may be awaited, and takes real time", "[paused_clock][foreign]") {
+    watchdog const guard(10s, "two runtimes");
+    weft::runtime other({.workers = 1});
+    weft::join_handle<> handle;
+    other.run([&]() -> weft::task<> {
+        handle = weft::spawn(sleeper(1ns));
+        co_return;
+    });
+    auto const awaits = [](weft::runtime& theirs) -> weft::task<> {
+        weft::join_handle<> late;
+        std::promise<void> made;
+        auto const spawns = [](weft::join_handle<>& to, std::promise<void>& told) -> weft::task<> {
+            to = weft::spawn(sleeper(30ms));
+            told.set_value();
+            co_return;
+        };
+        auto const spawned = theirs.submit(spawns(late, made));
+        made.get_future().wait();
+        co_await late;
+        co_await late;  // it has ended
+    };
+    paused_clock clock(1min);
+    weft::run([&] { return awaits(other); }, {.workers = 2, .clock = &clock});
+    CHECK(clock.elapsed() == 0s);
+}
+
 TEST_CASE("between runs the clock stands still, and a runtime at rest is no deadlock", "[paused_clock]") {
     watchdog const guard(10s, "rest");
     paused_clock clock;
@@ -262,6 +332,7 @@ TEST_CASE("two tasks that await each other are a deadlock, and the error says wh
     CHECK_THAT(text, ContainsSubstring(at_line(second_line) + " waits for the end of the task spawned at"));
     CHECK_THAT(text, ContainsSubstring(at_line(main_line) + " waits for the end of the task spawned at"));
     CHECK_THAT(text, ContainsSubstring("the main task of run() at"));
+    CHECK_THAT(text, !ContainsSubstring("runtime.hpp"));
     CHECK(std::ranges::count(text, '\n') == 3);
     // The runtime is dead.
     CHECK_THROWS_AS(runtime.run(sleeper(1s)), deadlock);
@@ -280,6 +351,47 @@ TEST_CASE("a sleep for ever is a deadlock as soon as nothing else sleeps", "[pau
     CAPTURE(text);
     CHECK_THAT(text, ContainsSubstring("waits for the end of a sleep for ever and the end of the task spawned at"));
     CHECK(std::ranges::count(text, '\n') == 2);
+}
+
+TEST_CASE("the error says where a callable was given to run", "[paused_clock][deadlock]") {
+    watchdog const guard(10s, "callable");
+    paused_clock clock;
+    int line = 0;
+    std::string text;
+    try {
+        line = __LINE__ + 1;
+        weft::run([] { return sleeper(std::chrono::nanoseconds::max()); }, {.workers = 1, .clock = &clock});
+    } catch (deadlock const& thrown) {
+        text = thrown.what();
+    }
+    CHECK_THAT(text, ContainsSubstring("the main task of run() at") && ContainsSubstring(at_line(line)));
+}
+
+TEST_CASE("a run is over before run() throws, while others are stuck", "[paused_clock][deadlock][stress]") {
+    watchdog const guard(60s, "stuck beside others");
+    for (int round = 0; round < 200; ++round) {
+        paused_clock clock;
+        weft::runtime runtime({.workers = 2, .clock = &clock});
+        std::thread stuck([&] {
+            try {
+                runtime.run(sleeper(std::chrono::nanoseconds::max()));
+            } catch (deadlock const&) {
+            }
+        });
+        bool refused = false;
+        std::atomic<bool> ran = false;
+        auto const body = [](std::atomic<bool>& began) -> weft::task<> {
+            began = true;
+            co_return;
+        };
+        try {
+            runtime.run(body(ran));
+        } catch (deadlock const&) {
+            refused = true;  // the runtime stood still already
+        }
+        stuck.join();
+        if (ran == refused) FAIL("in round " << round << " run() threw, and yet its task ran; or neither");
+    }
 }
 
 TEST_CASE("submitted", "[.]") {

@@ -91,8 +91,8 @@ TEST_CASE("one that is due later does not overtake those that were due before", 
         auto const start = steady_clock::now();
         std::vector<weft::join_handle<>> all;
         // Fifty are due at once, which takes 10 ms; meanwhile one more is due every 300 us.
-        for (int i = 0; i < 50; ++i) all.push_back(weft::spawn(nap(start + 1ms, log)));
-        for (int i = 1; i <= 30; ++i) all.push_back(weft::spawn(nap(start + 1ms + i * 300us, log)));
+        for (int i = 0; i < 50; ++i) all.push_back(weft::spawn(nap(start + 100ms, log)));
+        for (int i = 1; i <= 30; ++i) all.push_back(weft::spawn(nap(start + 100ms + i * 300us, log)));
         for (auto const& each : all) co_await each;
     };
     weft::run(body, {.workers = 1});

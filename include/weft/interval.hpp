@@ -69,28 +69,40 @@ private:
     missed_tick missed_;
 };
 
+// Each await of it waits for the tick that is next then.
 class interval::tick_awaitable {
 public:
     using weft_native_awaitable = void;
 
-    explicit tick_awaitable(interval& of) noexcept : of_(of), sleep_(sleep_awaitable::measured::from_epoch, of.next_) {}
+    explicit tick_awaitable(interval& of) noexcept : of_(&of) {}
 
-    bool await_ready() const noexcept { return false; }
+    class awaiter {
+    public:
+        using weft_native_awaitable = void;
 
-    template <class Promise>
-    WEFT_NOINLINE_SUSPEND void await_suspend(std::coroutine_handle<Promise> sleeper) noexcept {
-        sleep_.await_suspend(sleeper);
-    }
+        explicit awaiter(interval& of) noexcept : of_(of), sleep_(sleep_awaitable::measured::from_epoch, of.next_) {}
 
-    time_point await_resume() const noexcept {
-        std::int64_t const due = of_.next_;
-        of_.next_ = detail::next_tick(due, now().time_since_epoch() / std::chrono::nanoseconds(1), of_.period_, of_.missed_);
-        return time_point(std::chrono::nanoseconds(due));
-    }
+        bool await_ready() const noexcept { return false; }
+
+        template <class Promise>
+        WEFT_NOINLINE_SUSPEND void await_suspend(std::coroutine_handle<Promise> sleeper) noexcept {
+            sleep_.await_suspend(sleeper);
+        }
+
+        time_point await_resume() const noexcept {
+            std::int64_t const due = of_.next_;
+            of_.next_ = detail::next_tick(due, now().time_since_epoch() / std::chrono::nanoseconds(1), of_.period_, of_.missed_);
+            return time_point(std::chrono::nanoseconds(due));
+        }
+
+    private:
+        interval& of_;
+        sleep_awaitable::awaiter sleep_;
+    };
+    awaiter operator co_await() const noexcept { return awaiter(*of_); }
 
 private:
-    interval& of_;
-    sleep_awaitable::awaiter sleep_;
+    interval* of_;
 };
 
 inline interval::tick_awaitable interval::tick() noexcept {

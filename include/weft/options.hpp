@@ -11,8 +11,6 @@
 
 namespace weft {
 
-class runtime;
-
 namespace testing {
 class paused_clock;
 }

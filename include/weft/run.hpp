@@ -27,13 +27,13 @@ Value run(task<Value> main, options settings = {}, std::source_location where = 
 template <class Callable, class... Args>
     requires task_function<Callable, Args...>
 auto run(Callable&& callable, Args&&... args) {
-    return run(detail::task_of_call(std::forward<Callable>(callable), std::forward<Args>(args)...));
+    return run(detail::task_of_call(std::forward<Callable>(callable), std::forward<Args>(args)...), options{}, std::source_location{});
 }
 
 template <class Callable>
     requires task_function<Callable>
-auto run(Callable&& callable, options settings) {
-    return run(detail::task_of_call(std::forward<Callable>(callable)), std::move(settings));
+auto run(Callable&& callable, options settings = {}, std::source_location where = std::source_location::current()) {
+    return run(detail::task_of_call(std::forward<Callable>(callable)), std::move(settings), where);
 }
 
 }  // namespace weft

@@ -59,19 +59,21 @@ task<> deliver(task<Value> work, std::promise<Value> receiver) {
 
 // Several runtimes can live at once. All members may be called from several threads at the same time; run() from no worker.
 //
-// Destroying it waits for every task still alive, then for its threads. While it does, spawn and submit throw runtime_closed.
+// Destroying it waits for every task still alive (but not after a testing::deadlock), then for its threads. While it does, spawn and submit throw runtime_closed.
 // Destroyed by one of its own workers, it ends the program with a message: it cannot wait for itself. In the child of a fork() its
 // threads do not exist: run() and submit() throw runtime_closed there, and the destructor does nothing.
 class WEFT_API runtime {
 public:
-    // Throws std::system_error when a thread cannot be started, std::invalid_argument for impossible options.
+    // Throws std::system_error when a thread cannot be started, std::invalid_argument for impossible options, invalid_state where
+    // another runtime goes by the clock in them.
     explicit runtime(options settings = {});
     ~runtime();
     runtime(runtime const&) = delete;
     runtime& operator=(runtime const&) = delete;
 
     // Runs a task and everything it spawns; blocks until all of that has ended; returns the task's value or rethrows its exception.
-    // Throws nested_run on a worker thread (co_await or spawn there), runtime_closed, invalid_state for an empty task.
+    // Throws nested_run on a worker thread (co_await or spawn there), runtime_closed, invalid_state for an empty task,
+    // std::bad_alloc; under a paused clock testing::deadlock.
     template <class Value>
     Value run(task<Value> main, std::source_location where = std::source_location::current()) {
         auto const frame = main.unstarted();
@@ -83,11 +85,17 @@ public:
     template <class Callable, class... Args>
         requires task_function<Callable, Args...>
     auto run(Callable&& callable, Args&&... args) {
-        return run(detail::task_of_call(std::forward<Callable>(callable), std::forward<Args>(args)...));
+        return run(detail::task_of_call(std::forward<Callable>(callable), std::forward<Args>(args)...), std::source_location{});
+    }
+    template <class Callable>
+        requires task_function<Callable>
+    auto run(Callable&& callable, std::source_location where = std::source_location::current()) {
+        return run(detail::task_of_call(std::forward<Callable>(callable)), where);
     }
 
     // Starts a task and returns at once. The future gets its value or exception; waiting on it on a worker would block that worker
-    // (spawn there and await the handle). Throws runtime_closed, invalid_state for an empty task.
+    // (spawn there and await the handle). Throws runtime_closed, invalid_state for an empty task, std::bad_alloc; under a paused
+    // clock testing::deadlock.
     template <class Value>
     std::future<Value> submit(task<Value> work, std::source_location where = std::source_location::current()) {
         static_cast<void>(work.unstarted());
@@ -102,7 +110,12 @@ public:
     template <class Callable, class... Args>
         requires task_function<Callable, Args...>
     auto submit(Callable&& callable, Args&&... args) {
-        return submit(detail::task_of_call(std::forward<Callable>(callable), std::forward<Args>(args)...));
+        return submit(detail::task_of_call(std::forward<Callable>(callable), std::forward<Args>(args)...), std::source_location{});
+    }
+    template <class Callable>
+        requires task_function<Callable>
+    auto submit(Callable&& callable, std::source_location where = std::source_location::current()) {
+        return submit(detail::task_of_call(std::forward<Callable>(callable)), where);
     }
 
     // How many workers it has.

@@ -10,7 +10,11 @@
 #include <weft/error.hpp>
 #include <weft/options.hpp>
 
-namespace weft::testing {
+namespace weft {
+
+class runtime;
+
+namespace testing {
 
 // Thrown by run() under a paused clock when no task can go on and no sleep will end. what() lists every task that is alive, by where
 // it was spawned, and what it waits for. The frames of these tasks stay as they are until the program ends, with all that they hold:
@@ -31,7 +35,8 @@ public:
 //     assert(clock.elapsed() == 1h);
 //
 // Computing takes no time by it. Everything in weft that measures time goes by it: sleep, sleep_until, interval, now. With one
-// worker a program under it takes the same steps every time (if it draws random numbers, with random::seed).
+// worker a program of tasks that spawn, sleep, yield and await takes the same steps every time (if it draws random numbers, with
+// random::seed); a long computation of gathers inside each other is interrupted for others where it happens to be.
 //
 // While a task awaits something that is not weft's, which another thread may bring at any time, the clock moves only after `patience`
 // of real time. A program that awaits things of its own which only its tasks bring about (an event, a queue) wants none: give 0s.
@@ -39,7 +44,8 @@ public:
 // submitted after the others have fallen asleep may find that an hour has passed.
 //
 // It begins at the present time of the steady clock, so sleep_until(steady_clock::now() + 1h) is all but right; weft::now() + 1h is
-// exact. One runtime at a time may go by it, and it must outlive that; a second one throws invalid_state. Any thread may read it.
+// exact. One runtime at a time may go by it, and it must outlive that; a second one throws invalid_state, also in the child of a
+// fork(). Any thread may read it.
 class WEFT_API paused_clock {
 public:
     // Throws std::invalid_argument for a negative patience.
@@ -58,4 +64,5 @@ private:
     std::chrono::steady_clock::time_point const start_;
 };
 
-}  // namespace weft::testing
+}  // namespace testing
+}  // namespace weft
