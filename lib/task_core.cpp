@@ -160,7 +160,8 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
     worker& here = *this_worker;
     if (here.running == &task) throw invalid_state("weft: a task awaits its own join_handle and would wait for ever");
     leave_fork(here, waiting);
-    bool const of_other_runtime = &task.group->core().pool != &here.pool();
+    // Under a paused clock only: elsewhere the task's runtime may be gone by now, if the task has ended.
+    bool const of_other_runtime = here.pool().clock.paused() && &task.group->core().pool != &here.pool();
     if (of_other_runtime) here.pool().expect_foreign();
     node.waiting = &waiting;
     // acquire: pairs with end_spawned, for the case that the task has ended.
