@@ -25,7 +25,7 @@ Value run(task<Value> main, options settings = {}, std::source_location where = 
 
 // The same for a callable that returns a task; it and its arguments live until the task has ended.
 template <class Callable, class... Args>
-    requires task_function<Callable, Args...>
+    requires(sizeof...(Args) > 0) && task_function<Callable, Args...>
 auto run(Callable&& callable, Args&&... args) {
     return run(detail::task_of_call(std::forward<Callable>(callable), std::forward<Args>(args)...), options{}, std::source_location{});
 }

@@ -83,7 +83,7 @@ public:
         return join_handle<Value>(frame).result();
     }
     template <class Callable, class... Args>
-        requires task_function<Callable, Args...>
+        requires(sizeof...(Args) > 0) && task_function<Callable, Args...>
     auto run(Callable&& callable, Args&&... args) {
         return run(detail::task_of_call(std::forward<Callable>(callable), std::forward<Args>(args)...), std::source_location{});
     }
@@ -108,7 +108,7 @@ public:
         return future;
     }
     template <class Callable, class... Args>
-        requires task_function<Callable, Args...>
+        requires(sizeof...(Args) > 0) && task_function<Callable, Args...>
     auto submit(Callable&& callable, Args&&... args) {
         return submit(detail::task_of_call(std::forward<Callable>(callable), std::forward<Args>(args)...), std::source_location{});
     }
