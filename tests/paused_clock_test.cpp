@@ -12,7 +12,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
+#include <cstdlib>
+#include <exception>
 #include <future>
 #include <memory>
 #include <random>
@@ -31,6 +32,8 @@ using weft::testing::paused_clock;
 namespace {
 
 weft::task<> sleeper(std::chrono::nanoseconds duration) { co_await weft::sleep(duration); }
+
+constexpr int exit_of_terminate = 86;
 
 std::string at_line(int line) { return "paused_clock_test.cpp:" + std::to_string(line); }
 
@@ -395,6 +398,8 @@ TEST_CASE("a run is over before run() throws, while others are stuck", "[paused_
 }
 
 TEST_CASE("submitted", "[.]") {
+    // Not by a signal: Catch2 would print a report in its handler, which ThreadSanitizer rightly does not like.
+    std::set_terminate([] { std::_Exit(exit_of_terminate); });
     paused_clock clock;
     weft::runtime runtime({.workers = 2, .clock = &clock});
     runtime.submit(sleeper(std::chrono::nanoseconds::max())).get();
@@ -403,6 +408,6 @@ TEST_CASE("submitted", "[.]") {
 TEST_CASE("a deadlock of submitted tasks, whose futures nobody can fulfil, ends the program and says why", "[paused_clock][deadlock]") {
     auto const process = weft::test::run_case("submitted", 20s);
     CHECK(process.in_time);
-    CHECK(process.signal == SIGABRT);
+    CHECK(process.exit_code == exit_of_terminate);
     CHECK_THAT(process.errors, ContainsSubstring("waits for the end of a sleep for ever"));
 }
