@@ -106,16 +106,16 @@ void schedule(promise_base& suspended) noexcept {
     } catch (std::bad_alloc const&) {
         core.pool.inject_without_memory(handle_of(suspended));
     }
+    // What comes from elsewhere was awaited as foreign. Not before the job is in.
+    core.pool.foreign_came();
 }
 
 void schedule_from_abroad(promise_base& suspended) noexcept {
     WEFT_COMPILER_BARRIER();
-    runtime_core& core = group_of(suspended).core();
-    if (!core.pool.clock.paused()) return schedule(suspended);
-    std::shared_ptr<runtime_core> const keep = core.shared_from_this();
+    worker* const here = this_worker;
+    bool const at_home = here && &here->pool() == &group_of(suspended).core().pool;
     schedule(suspended);
-    // Not before it is in a queue.
-    core.pool.foreign_came();
+    if (at_home) here->pool().foreign_came();  // from elsewhere schedule has told
 }
 
 // ---- End
@@ -148,8 +148,7 @@ void end_spawned(promise_base& task) noexcept {
     while (oldest) {
         // Once it is scheduled, the waiter may be gone.
         waiter* const next = oldest->next;
-        promise_base& waiting = *oldest->waiting;
-        &group_of(waiting).core() == &task.group->core() ? schedule(waiting) : schedule_from_abroad(waiting);
+        schedule(*oldest->waiting);
         oldest = next;
     }
     here.ended = &task;

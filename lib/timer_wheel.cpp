@@ -35,6 +35,11 @@ std::int64_t timer_wheel::start_of(std::uint64_t tick) noexcept {
     return static_cast<std::int64_t>((tick << tick_bits) ^ (std::uint64_t{1} << 63));
 }
 
+// That of the highest digit in which the two differ; 0 where they do not.
+std::size_t timer_wheel::highest_level_between(std::uint64_t tick, std::uint64_t other) noexcept {
+    return level_of_bit[static_cast<std::size_t>(std::bit_width((tick ^ other) | 1) - 1)];
+}
+
 std::uint64_t timer_wheel::block_of(std::uint64_t tick, level const& on) noexcept {
     return tick >> on.block_shift;
 }
@@ -49,7 +54,7 @@ std::size_t timer_wheel::slot_of(std::int64_t deadline) const noexcept {
     const std::uint64_t now = tick_of(now_);
     const std::uint64_t tick = tick_of(std::max(deadline, now_));
     // The lowest level of which both are in one block; but it may be the next block of a lower one.
-    std::size_t on = level_of_bit[static_cast<std::size_t>(std::bit_width((tick ^ now) | 1) - 1)];
+    std::size_t on = highest_level_between(tick, now);
     while (on > 0 && block_of(tick, levels[on - 1]) - block_of(now, levels[on - 1]) <= 1) --on;
     return slot_on(levels[on], tick);
 }
@@ -163,7 +168,7 @@ void timer_wheel::move_to(std::int64_t now) noexcept {
     const std::uint64_t before = tick_of(now_);
     const std::uint64_t tick = tick_of(now);
     now_ = now;
-    for (std::size_t above = level_of_bit[static_cast<std::size_t>(std::bit_width((tick ^ before) | 1) - 1)]; above > 0; --above) {
+    for (std::size_t above = highest_level_between(tick, before); above > 0; --above) {
         const level& below = levels[above - 1];
         const std::uint64_t block = block_of(tick, below);
         spread(slot_on(levels[above], block << below.block_shift));

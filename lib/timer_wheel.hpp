@@ -165,6 +165,7 @@ private:
     };
 
     static std::int64_t start_of(std::uint64_t tick) noexcept;
+    static std::size_t highest_level_between(std::uint64_t tick, std::uint64_t other) noexcept;
     static std::uint64_t block_of(std::uint64_t tick, level const& on) noexcept;
     static std::size_t slot_on(level const& on, std::uint64_t tick) noexcept;
     std::size_t slot_of(std::int64_t deadline) const noexcept;

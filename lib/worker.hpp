@@ -149,7 +149,8 @@ private:
     // Counts a job, and says whether it is time for the injector, the others in line, or the clock.
     [[nodiscard]] bool time_to_look_around() noexcept;
     [[nodiscard]] job look_at_clock() noexcept;
-    // What is due goes to the back of `ready`, but for the first one where that is `wanted` at once; null where it is not.
+    // What is due goes to the back of `ready`, but for the first one where that is wanted at once, and nothing that was due before is
+    // left there: it is returned.
     job fire_timers(std::int64_t now, bool first_wanted) noexcept;
     [[nodiscard]] job search() noexcept;
     [[nodiscard]] job search_once(bool& contended) noexcept;
@@ -158,6 +159,7 @@ private:
     void note_domain() noexcept;
     void arrange_victims() noexcept;
     void stop_searching() noexcept;
+    // As if busy, for what is left of a clock_period with a crowd of timers.
     void rest() noexcept;
     void sleep() noexcept;
 
