@@ -9,6 +9,12 @@ no_current_runtime::~no_current_runtime() = default;
 nested_run::~nested_run() = default;
 invalid_state::~invalid_state() = default;
 runtime_closed::~runtime_closed() = default;
+timeout_error::~timeout_error() = default;
+cancelled::~cancelled() = default;
+
+char const* cancelled::what() const noexcept {
+    return "weft::cancelled: the task was cancelled";
+}
 
 namespace detail {
 

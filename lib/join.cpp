@@ -12,6 +12,7 @@
 
 #include <weft/detail/promise.hpp>
 
+#include "cancellation.hpp"
 #include "scheduler.hpp"
 #include "task_core.hpp"
 #include "worker.hpp"
@@ -23,17 +24,19 @@ namespace {
 // The fork settles what it owes: itself, and the children that have ended on its stack. False: nothing else was missing, and the
 // parent goes on here.
 WEFT_NOINLINE bool settle(worker& here, join& joined, std::uint32_t ended) noexcept {
+    go_on_as_parent(here, joined);
     here.leave_fork();
     // acq_rel. Pairs with: itself, and arrive. Makes visible: the children's results and exceptions, to the parent. If weaker:
     // acquire-only or release-only, the parent may read a result that is not there yet.
     // Not the last: from here on the join may be gone.
     if (joined.pending.fetch_sub(ended + 1, std::memory_order_acq_rel) != ended + 1) return true;
     here.stay_in_fork();
+    note_cancellation(joined);
     return false;
 }
 
 // Runs the children that are still on `forks`, at most `left` of them. How many ended?
-std::uint32_t run_left(worker& here, [[maybe_unused]] join const& joined, std::size_t left) noexcept {
+std::uint32_t run_left(worker& here, join const& joined, std::size_t left) noexcept {
     std::size_t const all = left;
     std::uint32_t suspended = 0;
     for (; left > 0 && !here.must_give_way_on_this_level(); --left) {
@@ -47,7 +50,10 @@ std::uint32_t run_left(worker& here, [[maybe_unused]] join const& joined, std::s
             if (!newest) break;
         }
         assert(&promise_of(newest.address()).joined_slot().joined() == &joined);
-        if (!here.run_child(newest)) [[unlikely]] ++suspended;
+        if (!here.run_child(newest)) [[unlikely]] {
+            ++suspended;
+            go_on_as_parent(here, joined);
+        }
     }
     return static_cast<std::uint32_t>(all - left) - suspended;
 }
@@ -63,6 +69,7 @@ bool run_rest(worker& here, join& joined, job outer, std::uint32_t ended, std::s
 bool run_all(worker& here, join& joined, job first, std::size_t count) noexcept {
     job const outer = here.child_of_fork;
     std::uint32_t const ended = here.run_child(first) ? 1 : 0;
+    if (ended == 0) [[unlikely]] go_on_as_parent(here, joined);
     return run_rest(here, joined, outer, ended, count - 1);
 }
 
@@ -72,7 +79,7 @@ bool fork(join& joined, std::coroutine_handle<>* frames, std::size_t count) {
     WEFT_COMPILER_BARRIER();
     worker& here = *this_worker;
     here.forks.reserve(count);
-    joined.parent->owner = here.running;
+    remember_scope(here, *joined.parent);
     if (here.must_give_way()) {
         here.forks.push_reversed(frames, count);
         here.announce_work();
@@ -92,6 +99,7 @@ WEFT_NOINLINE bool wake_and_run(worker& here, join& joined, job first) noexcept 
 }
 
 WEFT_NOINLINE bool first_child_left(worker& here, join& joined, job outer) noexcept {
+    go_on_as_parent(here, joined);
     return run_rest(here, joined, outer, 0, 1);
 }
 
@@ -116,7 +124,7 @@ bool fork_two(join& joined, std::coroutine_handle<>* frames) {
     worker& here = *this_worker;
     job const first = frames[0];
     job const second = frames[1];
-    joined.parent->owner = here.running;
+    remember_scope(here, *joined.parent);
     if (here.asked_to_look_up() || !here.forks.try_push(second)) [[unlikely]] return fork(joined, frames, 2);
     frames[0] = nullptr;
     if (here.pool().somebody_to_wake()) [[unlikely]] return wake_and_run(here, joined, first);
@@ -159,7 +167,10 @@ void run_children(std::coroutine_handle<>* frames, std::size_t count) noexcept {
     }
     if (!offered) {
         for (std::size_t child = 0; child < count; ++child)
-            if (here.run_child(std::exchange(frames[child], nullptr))) ++ended;
+            if (here.run_child(std::exchange(frames[child], nullptr)))
+                ++ended;
+            else
+                go_on_as_parent(here, joined);
     } else if (here.must_give_way()) {
         here.forks.push_reversed(frames, count);
         here.announce_work();
@@ -168,7 +179,10 @@ void run_children(std::coroutine_handle<>* frames, std::size_t count) noexcept {
         job const first = std::exchange(frames[0], nullptr);
         here.forks.push_reversed(frames + 1, count - 1);
         if (count > 1) here.announce_work();
-        if (here.run_child(first)) ++ended;
+        if (here.run_child(first))
+            ++ended;
+        else
+            go_on_as_parent(here, joined);
         ended += run_left(here, joined, count - 1);
     }
     here.child_of_fork = outer;
@@ -181,10 +195,12 @@ void end_away(slot_base const& ended) noexcept {
     this_worker->ended_child_of = &ended.joined();
 }
 
-std::coroutine_handle<> arrive(join& joined) noexcept {
-    promise_base& parent = *joined.parent;
+std::coroutine_handle<> arrive(worker& here, join& joined) noexcept {
     // acq_rel: as in `settle`.
-    return joined.pending.fetch_sub(1, std::memory_order_acq_rel) == 1 ? handle_of(parent) : std::coroutine_handle<>{};
+    if (joined.pending.fetch_sub(1, std::memory_order_acq_rel) != 1) return {};
+    go_on_as_parent(here, joined);
+    note_cancellation(joined);
+    return handle_of(*joined.parent);
 }
 
 void record_exception(slot_base& failed, std::exception_ptr& place) noexcept {

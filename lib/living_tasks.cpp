@@ -23,7 +23,7 @@ std::string place(std::source_location const& where) {
 }
 
 std::string name_of(promise_base const& task) {
-    return (task.is_main ? "the main task of run() " : "the task spawned ") + place(task.spawned_at);
+    return (task.state.is_main ? "the main task of run() " : "the task spawned ") + place(task.spawned_at);
 }
 
 }  // namespace
@@ -52,14 +52,13 @@ std::optional<living_tasks::standstill> living_tasks::find_standstill(scheduler 
     std::map<promise_base const*, std::vector<std::string>> waits;
     for (promise_base* const task : tasks_) waits[task];
     for (promise_base* const task : tasks_) {
-        // Every waiter's node is in its place: nobody runs, and who was woken would be in a queue. relaxed: the sleepers' mutex, which
-        // the caller holds, makes visible all that workers did.
-        waiter const* node = task->waiters.load(std::memory_order_relaxed);
-        for (; node && node != &ended_mark; node = node->next)
-            waits[task_of(*node->waiting)].push_back("the end of " + name_of(*task));
+        // Every waiter's node is in its place: nobody runs, and who was woken would be in a queue.
+        waiter_list::guard const awaiting(task->waiters);
+        for (auto const* node = awaiting.first(); node && node != &ended_mark; node = node->of_awaited.next)
+            waits[task_of(promise_of(node->coroutine.address()))].push_back("the end of " + name_of(*task));
     }
-    pool.timers.each_armed([&](std::coroutine_handle<> sleeper) {
-        waits[task_of(promise_of(sleeper.address()))].push_back("the end of a sleep for ever");
+    pool.timers.each_armed([&](timer_entry const& entry) {
+        if (entry.coroutine) waits[task_of(promise_of(entry.coroutine.address()))].push_back("the end of a sleep for ever");
     });
     std::vector<std::string> lines;
     for (auto& [task, reasons] : waits) {

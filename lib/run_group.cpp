@@ -8,6 +8,7 @@ namespace weft::detail {
 void run_group::begin_run() noexcept {
     std::lock_guard const lock(mutex_);
     draining_.store(false, std::memory_order_relaxed);
+    cancelling_.store(false, std::memory_order_relaxed);
     over_ = false;
     ++begun_outside_;
 }
@@ -42,25 +43,37 @@ void run_group::count_ended(unsigned worker) noexcept {
     if (draining_.load(std::memory_order_relaxed)) [[unlikely]] look();
 }
 
-void run_group::drain() noexcept {
+bool run_group::alone() const noexcept {
+    std::lock_guard const lock(mutex_);
+    sums const now = add_up();
+    return now.begun == now.ended + 1;
+}
+
+bool run_group::drain() noexcept {
     {
         std::lock_guard const lock(mutex_);
         draining_.store(true, std::memory_order_relaxed);
     }
     // What proves that all have ended needs no fence; only the end that follows a look does.
-    if (look()) return;
+    if (look()) return true;
     asymmetric_fence::heavy();
-    look();
+    return look();
+}
+
+// With the mutex held.
+run_group::sums run_group::add_up() const noexcept {
+    std::uint64_t ended = 0;
+    for (count const& each : counts_) ended += each.ended.load(std::memory_order_acquire);
+    std::uint64_t begun = begun_outside_;
+    for (count const& each : counts_) begun += each.begun.load(std::memory_order_relaxed);
+    return {begun, ended};
 }
 
 bool run_group::look() noexcept {
     std::lock_guard const lock(mutex_);
     if (!draining_.load(std::memory_order_relaxed)) return false;
-    std::uint64_t ended = 0;
-    for (count const& each : counts_) ended += each.ended.load(std::memory_order_acquire);
-    std::uint64_t begun = begun_outside_;
-    for (count const& each : counts_) begun += each.begun.load(std::memory_order_relaxed);
-    if (begun != ended) return false;
+    sums const now = add_up();
+    if (now.begun != now.ended) return false;
     over_ = true;
     over_changed_.notify_all();
     return true;

@@ -44,8 +44,15 @@ public:
     void count_begun(unsigned worker) noexcept;
     void count_ended(unsigned worker) noexcept;
 
-    // No further task from outside; once the last has ended, wait() returns.
-    void drain() noexcept;
+    // On a worker, by the main task at its end, which is not counted yet: whether no other task is alive.
+    [[nodiscard]] bool alone() const noexcept;
+    // Tasks that are spawned from now on are cancelled before they begin. relaxed, both: who spawns registers the task and passes a
+    // light fence before it asks, who cancels passes a heavy one after this (task_registry): one of the two finds the task.
+    void begin_cancelling() noexcept { cancelling_.store(true, std::memory_order_relaxed); }
+    [[nodiscard]] bool cancelling() const noexcept { return cancelling_.load(std::memory_order_relaxed); }
+
+    // No further task from outside; once the last has ended, wait() returns. True: it has.
+    bool drain() noexcept;
     // False: given up, with tasks that are alive.
     bool wait() noexcept;
     void give_up() noexcept;
@@ -56,13 +63,19 @@ private:
         std::atomic<std::uint64_t> ended{0};
     };
 
+    struct sums {
+        std::uint64_t begun;
+        std::uint64_t ended;
+    };
+    [[nodiscard]] sums add_up() const noexcept;
     // Whether it has found the run over.
     bool look() noexcept;
 
     runtime_core& core_;
     std::vector<count> counts_;
     alignas(config::destructive_interference) std::atomic<bool> draining_{false};
-    std::mutex mutex_;
+    std::atomic<bool> cancelling_{false};
+    mutable std::mutex mutex_;
     std::condition_variable over_changed_;
     std::uint64_t begun_outside_ = 0;
     bool over_ = false;

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "cancellation.hpp"
 #include "living_tasks.hpp"
 #include "platform.hpp"
 #include "runtime_core.hpp"
@@ -72,7 +73,8 @@ options checked(options settings) {
 }  // namespace
 
 runtime_core::runtime_core(options settings, topology const& of_machine, paused_time* paused)
-    : living(paused ? std::make_unique<living_tasks>(*paused) : nullptr),
+    : tasks(settings.workers),
+      living(paused ? std::make_unique<living_tasks>(*paused) : nullptr),
       pool(settings.workers, of_machine, paused),
       on_unhandled(std::make_shared<exception_handler const>(std::move(settings.on_unhandled_exception))),
       submitted(*this, settings.workers),
@@ -161,13 +163,13 @@ bool run_to_end(runtime_core& core, promise_base& main, std::source_location whe
     run_group& group = core.lend_group();
     core.pool.expect_job();
     try {
-        make_spawned(main, group, where);
+        make_spawned(nullptr, main, group, where);
     } catch (...) {
         core.pool.job_came();
         core.take_back(group);
         throw;
     }
-    main.is_main = true;  // the main task of its run: its end begins the draining
+    main.state.is_main = true;  // the main task of its run: its end begins the draining
     group.begin_run();
     try {
         core.pool.inject(handle_of(main));
@@ -209,9 +211,9 @@ void submit_task(runtime_core& core, promise_base& unstarted, std::source_locati
     core.pool.expect_job();
     bool spawned = false;
     try {
-        make_spawned(unstarted, core.submitted, where);
+        make_spawned(nullptr, unstarted, core.submitted, where);
         spawned = true;
-        unstarted.references.store(1, std::memory_order_relaxed);
+        unstarted.references.fetch_sub(1, std::memory_order_relaxed);
         core.pool.inject(handle_of(unstarted));
     } catch (...) {
         if (spawned) unmake_spawned(unstarted);
@@ -254,7 +256,7 @@ runtime::~runtime() {
         return;
     }
     core_->closing.store(true, std::memory_order_relaxed);
-    core_->submitted.drain();
+    if (!core_->submitted.drain()) detail::cancel_tasks_of(core_->submitted);
     core_->submitted.wait();
     detail::report_failures_of(core_->submitted);
     core_->pool.stop();

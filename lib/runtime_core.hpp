@@ -15,6 +15,7 @@
 
 #include "run_group.hpp"
 #include "scheduler.hpp"
+#include "task_registry.hpp"
 
 namespace weft::detail {
 
@@ -44,6 +45,7 @@ public:
     [[nodiscard]] run_group& lend_group();
     void take_back(run_group& group) noexcept;
 
+    task_registry tasks;
     // Null without a paused clock.
     std::unique_ptr<living_tasks> const living;
     scheduler pool;

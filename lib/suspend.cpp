@@ -9,6 +9,7 @@
 #include <weft/sleep.hpp>
 #include <weft/yield.hpp>
 
+#include "cancellation.hpp"
 #include "clock.hpp"
 #include "runtime_core.hpp"
 #include "task_core.hpp"
@@ -18,13 +19,19 @@ namespace weft::detail {
 namespace {
 
 void arm(worker& here, timer_entry& entry, promise_base& sleeper, std::int64_t now) noexcept {
-    leave_fork(here, sleeper);
-    entry.waiter = handle_of(sleeper);
     // While a paused clock stands still, many are armed at one time by it.
     entry.armed = here.pool().clock.paused() ? steady_now() : now;
     here.armed_timer();
-    // Last: it may fire at once, on another worker.
-    here.pool().timers.arm(entry, here.index());
+    suspend_cancellably(here, sleeper, entry, [&] {
+        here.pool().timers.arm(entry, here.index());
+        return true;
+    });
+}
+
+// No sleep, but a cancellation point as one.
+void go_to_back(timer_entry& entry, promise_base& sleeper) noexcept {
+    entry.coroutine = handle_of(sleeper);
+    suspend_to_back(sleeper);
 }
 
 }  // namespace
@@ -38,7 +45,7 @@ void suspend_to_back(promise_base& yielding) noexcept {
 
 void suspend_for(timer_entry& entry, promise_base& sleeper) noexcept {
     WEFT_COMPILER_BARRIER();
-    if (entry.deadline <= 0) return suspend_to_back(sleeper);
+    if (entry.deadline <= 0) return go_to_back(entry, sleeper);
     std::int64_t const now = this_worker->pool().clock.now();
     entry.deadline = entry.deadline >= forever - now ? forever : now + entry.deadline;
     arm(*this_worker, entry, sleeper, now);
@@ -47,7 +54,7 @@ void suspend_for(timer_entry& entry, promise_base& sleeper) noexcept {
 void suspend_until(timer_entry& entry, promise_base& sleeper) noexcept {
     WEFT_COMPILER_BARRIER();
     std::int64_t const now = this_worker->pool().clock.now();
-    if (entry.deadline <= now) return suspend_to_back(sleeper);
+    if (entry.deadline <= now) return go_to_back(entry, sleeper);
     arm(*this_worker, entry, sleeper, now);
 }
 

@@ -7,42 +7,52 @@
 #include <weft/detail/join.hpp>
 #include <weft/error.hpp>
 
+#include "asymmetric_fence.hpp"
+#include "cancellation.hpp"
 #include "living_tasks.hpp"
 #include "runtime_core.hpp"
 #include "unhandled.hpp"
 
 namespace weft::detail {
 
+constinit waiter ended_mark;
+
 // ---- What the scheduler asks
 
 namespace {
 
-promise_base* owner_of(job suspended) noexcept {
-    promise_base& promise = promise_of(suspended.address());
-    switch (promise.role) {
-        case role::spawned: return &promise;
-        // All children of a gather, started or not, run for the task that the gathering coroutine runs for.
-        case role::joined:
-        case role::away: return promise.joined_slot().joined().parent->owner;
-        case role::awaited: break;
-    }
-    return promise.owner;
+// Where it stands for whom a suspended coroutine runs: a gather's child that has not started runs for whom the gathering coroutine
+// runs for.
+promise_base const& scope_holder(promise_base const& suspended) noexcept {
+    return suspended.role == role::joined ? *suspended.joined_slot().joined().parent : suspended;
 }
 
 }  // namespace
 
-promise_base* take_over(job from_queue) noexcept {
+bool take_over(worker& here, job from_queue) noexcept {
     promise_base& promise = promise_of(from_queue.address());
-    if (promise.role == role::joined) promise.role = role::away;
-    return owner_of(from_queue);
+    promise_base const& holder = scope_holder(promise);
+    here.scope = holder.scope;
+    here.seen = holder.seen;
+    if (promise.role == role::joined) {
+        promise.role = role::away;
+    } else if (promise.role == role::spawned && !promise.state.started) {
+        promise.state.started = true;
+        // relaxed: a request that is missed here comes to the task's first await.
+        if (promise.requests.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+            end_cancelled(promise);
+            return false;
+        }
+    }
+    return true;
 }
 
 void set_away(job child, bool away) noexcept {
     promise_of(child.address()).role = away ? role::away : role::joined;
 }
 
-void remember_owner(job suspended, promise_base* owner) noexcept {
-    promise_of(suspended.address()).owner = owner;
+void remember_scope(worker const& here, job suspended) noexcept {
+    remember_scope(here, promise_of(suspended.address()));
 }
 
 void*& spare_link(job queued) noexcept {
@@ -52,19 +62,49 @@ void*& spare_link(job queued) noexcept {
 
 // ---- Begin
 
-void make_spawned(promise_base& unstarted, run_group& group, std::source_location where) {
-    if (group.core().living) [[unlikely]] group.core().living->add(unstarted);
+namespace {
+
+void add_to_living(runtime_core& core, promise_base& task) {
+    try {
+        core.living->add(task);
+    } catch (...) {
+        core.tasks.remove_outside(task.place);
+        throw;
+    }
+}
+
+}  // namespace
+
+void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::source_location where) {
+    runtime_core& core = group.core();
     unstarted.role = role::spawned;
-    unstarted.is_main = false;
+    unstarted.state = {};
     unstarted.group = &group;
+    unstarted.scope = scope_ref(&unstarted);
+    unstarted.seen = 0;
     std::construct_at(&unstarted.failure, failure::unseen);
-    std::construct_at(&unstarted.references, 2u);
-    std::construct_at(&unstarted.waiters, nullptr);
+    std::construct_at(&unstarted.references, std::uint16_t{2});
+    std::construct_at(&unstarted.requests, request_count{0});
+    std::construct_at(&unstarted.taken_back, request_count{0});
+    std::construct_at(&unstarted.suspensions);
+    std::construct_at(&unstarted.waiters);
     std::construct_at(&unstarted.spawned_at, where);
+    try {
+        // From here on it may be cancelled.
+        unstarted.place = here ? core.tasks.add(here->index(), unstarted) : core.tasks.add_outside(unstarted);
+        if (core.living) [[unlikely]] add_to_living(core, unstarted);
+    } catch (...) {
+        unstarted.role = role::joined;
+        throw;
+    }
+    // See run_group::begin_cancelling.
+    asymmetric_fence::light();
+    if (group.cancelling()) [[unlikely]] unstarted.requests.store(1, std::memory_order_relaxed);
 }
 
 void unmake_spawned(promise_base& task) noexcept {
     if (task.group->core().living) [[unlikely]] task.group->core().living->remove(task);
+    task.group->core().tasks.remove_outside(task.place);
     task.role = role::joined;
 }
 
@@ -75,11 +115,11 @@ void spawn_on_current_runtime(promise_base& unstarted, std::source_location wher
         throw no_current_runtime(
             "weft::spawn: this thread is no worker, so there is no runtime to spawn on; call spawn inside a task, or use "
             "weft::runtime::submit");
-    run_group& group = *here->running->group;
+    run_group& group = *here->scope.task()->group;
     if (group.core().closing.load(std::memory_order_relaxed))
         throw runtime_closed("weft::spawn: the runtime is being destroyed and takes no new tasks; co_await the task instead");
     here->ready.reserve(1);
-    make_spawned(unstarted, group, where);
+    make_spawned(here, unstarted, group, where);
     group.count_begun(here->index());
     here->make_ready(handle_of(unstarted));
 }
@@ -87,18 +127,25 @@ void spawn_on_current_runtime(promise_base& unstarted, std::source_location wher
 // ---- Ready
 
 promise_base* task_of(promise_base& suspended) noexcept {
-    return owner_of(handle_of(suspended));
+    return scope_holder(suspended).scope.task();
 }
 
 run_group& group_of(promise_base& suspended) noexcept {
     return *task_of(suspended)->group;
 }
 
-void schedule(promise_base& suspended) noexcept {
-    WEFT_COMPILER_BARRIER();
+namespace {
+
+// Whether it ends the wait for something foreign.
+enum class tells { never, from_elsewhere, always };
+
+void schedule(promise_base& suspended, tells from_abroad) noexcept {
     runtime_core& core = group_of(suspended).core();
-    worker* const here = this_worker;
-    if (here && &here->pool() == &core.pool) return here->make_ready(handle_of(suspended));
+    if (worker* const here = this_worker; here && &here->pool() == &core.pool) {
+        here->make_ready(handle_of(suspended));
+        if (from_abroad == tells::always) core.pool.foreign_came();
+        return;
+    }
     // From the moment the job is in, its runtime may end: hold on to it.
     std::shared_ptr<runtime_core> const keep = core.shared_from_this();
     try {
@@ -106,16 +153,26 @@ void schedule(promise_base& suspended) noexcept {
     } catch (std::bad_alloc const&) {
         core.pool.inject_without_memory(handle_of(suspended));
     }
-    // What comes from elsewhere was awaited as foreign. Not before the job is in.
-    core.pool.foreign_came();
+    // Not before the job is in.
+    if (from_abroad != tells::never) core.pool.foreign_came();
+}
+
+}  // namespace
+
+void schedule(promise_base& suspended) noexcept {
+    WEFT_COMPILER_BARRIER();
+    // What comes from elsewhere was awaited as foreign.
+    schedule(suspended, tells::from_elsewhere);
+}
+
+void schedule_cancelled(promise_base& suspended, bool awaited_foreign) noexcept {
+    WEFT_COMPILER_BARRIER();
+    schedule(suspended, awaited_foreign ? tells::always : tells::never);
 }
 
 void schedule_from_abroad(promise_base& suspended) noexcept {
     WEFT_COMPILER_BARRIER();
-    worker* const here = this_worker;
-    bool const at_home = here && &here->pool() == &group_of(suspended).core().pool;
-    schedule(suspended);
-    if (at_home) here->pool().foreign_came();  // from elsewhere schedule has told
+    schedule(suspended, tells::always);
 }
 
 // ---- End
@@ -130,63 +187,79 @@ std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
     return this_worker->transfer(next);
 }
 
-void end_spawned(promise_base& task) noexcept {
-    WEFT_COMPILER_BARRIER();
-    worker& here = *this_worker;
-    if (task.outcome == outcome::exception) remember_failure(task, *task.group);
-    // acq_rel. Release pairs with: has_ended, and wait_for_end's loads; makes visible: outcome and value. Acquire pairs with:
-    // wait_for_end's compare-exchange; makes visible: the waiters. If weaker: a waiter reads a value that is not there, or this
-    // reads a waiter that is not there.
-    waiter* newest = task.waiters.exchange(&ended_mark, std::memory_order_acq_rel);
+namespace {
+
+void tell_waiters(worker& here, promise_base& task) noexcept {
+    // Its unlocking pairs with: has_ended. Makes visible: outcome and value.
+    waiter* newest = waiter_list::guard(task.waiters).exchange(&ended_mark);
     waiter* oldest = nullptr;
     while (newest) {
-        waiter* const next = newest->next;
-        newest->next = oldest;
+        waiter* const next = newest->of_awaited.next;
+        newest->of_awaited.next = oldest;
         oldest = newest;
         newest = next;
     }
     while (oldest) {
         // Once it is scheduled, the waiter may be gone.
-        waiter* const next = oldest->next;
-        schedule(*oldest->waiting);
+        waiter* const next = oldest->of_awaited.next;
+        schedule(promise_of(oldest->coroutine.address()));
         oldest = next;
     }
     here.ended = &task;
 }
 
+}  // namespace
+
+bool end_spawned(promise_base& task) noexcept {
+    WEFT_COMPILER_BARRIER();
+    worker& here = *this_worker;
+    if (task.outcome == outcome::exception) [[unlikely]] {
+        task.state.was_cancelled = is_cancelled(task.exception);
+        if (!task.state.was_cancelled) remember_failure(task, *task.group);
+    } else if (task.requests.load(std::memory_order_relaxed) != here.seen) [[unlikely]] {
+        return false;
+    }
+    tell_waiters(here, task);
+    return true;
+}
+
+void end_cancelled(promise_base& task) noexcept {
+    WEFT_COMPILER_BARRIER();
+    std::construct_at(&task.exception, std::make_exception_ptr(cancelled()));
+    task.outcome = outcome::exception;
+    task.state.was_cancelled = true;
+    tell_waiters(*this_worker, task);
+}
+
 std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_base& waiting) {
     WEFT_COMPILER_BARRIER();
     worker& here = *this_worker;
-    if (here.running == &task) throw invalid_state("weft: a task awaits its own join_handle and would wait for ever");
-    leave_fork(here, waiting);
+    if (here.scope.task() == &task) throw invalid_state("weft: a task awaits its own join_handle and would wait for ever");
     // Under a paused clock only: elsewhere the task's runtime may be gone by now, if the task has ended.
-    bool const of_other_runtime = here.pool().clock.paused() && &task.group->core().pool != &here.pool();
-    if (of_other_runtime) here.pool().expect_foreign();
-    node.waiting = &waiting;
-    // acquire: pairs with end_spawned, for the case that the task has ended.
-    waiter* newest = task.waiters.load(std::memory_order_acquire);
-    do {
-        if (newest == &ended_mark) {
-            here.stay_in_fork();
-            if (of_other_runtime) here.pool().foreign_came();
-            return here.transfer(handle_of(waiting));
-        }
-        node.next = newest;
-        // release. Pairs with: the exchange in end_spawned. Makes visible: the node. If weaker: it wakes nobody knows whom.
-    } while (!task.waiters.compare_exchange_weak(newest, &node, std::memory_order_release, std::memory_order_acquire));
-    return std::noop_coroutine();
+    node.of_other_runtime = here.pool().clock.paused() && &task.group->core().pool != &here.pool();
+    node.awaited = &task;
+    bool const suspended = suspend_cancellably(here, waiting, node, [&] {
+        waiter_list::guard others(task.waiters);
+        if (others.first() == &ended_mark) return false;
+        if (node.of_other_runtime) here.pool().expect_foreign();
+        others.add(node);
+        return true;
+    });
+    return suspended ? std::noop_coroutine() : here.transfer(handle_of(waiting));
 }
 
 void release_ended(promise_base& task, unsigned index) noexcept {
     run_group& group = *task.group;
-    bool const was_main = task.is_main;
+    bool const was_main = task.state.is_main;
     if (group.core().living) [[unlikely]] group.core().living->remove(task);
     // The destructors of the coroutine's parameters may spawn, when its promise is gone already: for the same run, then.
     promise_base in_its_place;
     in_its_place.group = &group;
-    this_worker->running = &in_its_place;
+    this_worker->scope = scope_ref(&in_its_place);
+    group.core().tasks.remove(index, task.place);
     drop_reference(task);
-    this_worker->running = nullptr;
+    // Its end is not counted yet, so the group is still of this run.
+    if (was_main && !group.alone()) cancel_tasks_of(group);
     // After the frame is gone: who waits for the run's end may rely on that.
     group.count_ended(index);
     if (was_main) group.drain();
@@ -196,7 +269,7 @@ void drop_reference(promise_base& task) noexcept {
     // acq_rel. Pairs with: itself on the other side. Makes visible, to the one that frees the frame: what the other did with it. If
     // weaker: it is freed while the other still reads. The load spares the last one the read-modify-write; acquire: the same pair.
     if (task.references.load(std::memory_order_acquire) != 1 && task.references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    if (task.outcome == outcome::exception) forget_failure(task);
+    if (task.outcome == outcome::exception && !task.state.was_cancelled) forget_failure(task);
     task.drop_exception();
     handle_of(task).destroy();
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <source_location>
 
+#include <weft/detail/join.hpp>
 #include <weft/detail/promise.hpp>
 #include <weft/detail/waiter.hpp>
 
@@ -13,15 +14,18 @@
 
 namespace weft::detail {
 
-// Makes an unstarted coroutine a task of that group, with two references. It is not scheduled yet. Throws std::bad_alloc under a
-// paused clock, and then has done nothing.
-void make_spawned(promise_base& unstarted, run_group& group, std::source_location where);
-// Back to an unstarted coroutine, where it could not be scheduled.
+// Makes an unstarted coroutine a task of that group, with two references. It is not scheduled yet. `here` is null on a thread that is
+// no worker of its runtime. Throws std::bad_alloc, and then has done nothing.
+void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::source_location where);
+// Back to an unstarted coroutine, where it could not be scheduled; on a thread that is no worker.
 void unmake_spawned(promise_base& task) noexcept;
 
 // A suspended coroutine may go on: into the line of this worker if it belongs to the coroutine's runtime, else through that
 // runtime's injector.
 WEFT_NOIPA void schedule(promise_base& suspended) noexcept;
+
+// The same for one that has been cancelled. It may have awaited the task of another runtime.
+void schedule_cancelled(promise_base& suspended, bool awaited_foreign) noexcept;
 
 // The same for one that has awaited something foreign (scheduler::expect_foreign).
 WEFT_NOIPA void schedule_from_abroad(promise_base& suspended) noexcept;
@@ -30,9 +34,21 @@ WEFT_NOIPA void schedule_from_abroad(promise_base& suspended) noexcept;
 [[nodiscard]] promise_base* task_of(promise_base& suspended) noexcept;
 [[nodiscard]] run_group& group_of(promise_base& suspended) noexcept;
 
+// This worker goes on as the gather's parent, or its fork: what it ran meanwhile may have suspended in a scope of its own.
+inline void go_on_as_parent(worker& here, join const& joined) noexcept {
+    here.scope = joined.parent->scope;
+    here.seen = joined.parent->seen;
+}
+
+// A coroutine suspends that runs as the worker does.
+WEFT_ALWAYS_INLINE void remember_scope(worker const& here, promise_base& suspending) noexcept {
+    suspending.scope = here.scope;
+    suspending.seen = here.seen;
+}
+
 // The coroutine that runs here suspends. Before anybody can find it to resume it.
 inline void leave_fork(worker& here, promise_base& suspending) noexcept {
-    suspending.owner = here.running;
+    remember_scope(here, suspending);
     here.leave_fork();
 }
 

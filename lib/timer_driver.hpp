@@ -38,14 +38,14 @@ public:
     // The earliest deadline of all; `forever` when there is none. May be too early after a disarm; that costs one look.
     [[nodiscard]] std::int64_t next_expiry() const noexcept;
 
-    // Takes out what is due at `now` and gives its waiters to `schedule`: over all stripes by ticks in order of deadline, within a
+    // Takes out what is due at `now` and gives it to `fire`: over all stripes by ticks in order of deadline, within a
     // tick in the order in which they were armed. Returns how many. Leaves a stripe to whoever has its lock.
-    template <class Schedule>
-    std::size_t fire_due(std::int64_t now, Schedule schedule) {
+    template <class Fire>
+    std::size_t fire_due(std::int64_t now, Fire fire) {
         timer_list due = take_due(now);
         std::size_t fired = 0;
         while (timer_entry* const entry = due.pop_front()) {
-            schedule(entry->waiter);
+            fire(*entry);
             ++fired;
         }
         return fired;
@@ -62,12 +62,12 @@ public:
 
     // For the watchdog's report.
     [[nodiscard]] std::size_t armed() const noexcept;
-    // Calls visit(waiter) for every entry.
+    // Calls visit(entry) for every one.
     template <class Visit>
     void each_armed(Visit visit) const {
         for (stripe const& each : stripes_) {
             std::lock_guard const lock(each.mutex);
-            each.wheel.each([&](timer_entry const& entry) { visit(entry.waiter); });
+            each.wheel.each([&](timer_entry const& entry) { visit(entry); });
         }
     }
 

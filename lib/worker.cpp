@@ -31,7 +31,7 @@ void worker::loop() noexcept {
 
 void worker::run(job next) noexcept {
     watch_time();
-    running = take_over(next);
+    if (!take_over(*this, next)) return release_ended(*std::exchange(ended, nullptr), index_);
     for (;;) {
         next.resume();
         bool const gave_way = std::exchange(giving_way_, false);
@@ -40,13 +40,13 @@ void worker::run(job next) noexcept {
             forks_until_look_up_ = look_up_interval_;
         }
         if (ended) release_ended(*std::exchange(ended, nullptr), index_);
-        if (ended_child_of) next_ = arrive(*std::exchange(ended_child_of, nullptr));
+        if (ended_child_of) next_ = arrive(*this, *std::exchange(ended_child_of, nullptr));
         if (!next_) return;
         next = std::exchange(next_, {});
         if (!time_to_look_around() && !gave_way) continue;
         // Others get their turn. What goes on here becomes the newest fork: first in line after them, and in reach of thieves, so
-        // its owner is noted before.
-        remember_owner(next, running);
+        // for whom it runs is noted before.
+        remember_scope(*this, next);
         try {
             forks.push(next);
         } catch (std::bad_alloc const&) {
@@ -201,7 +201,9 @@ job worker::fire_timers(std::int64_t now, bool first_wanted) noexcept {
     bool take_first = first_wanted && ready.all_gone(due_or_stolen_);
     job first;
     std::size_t in_line = 0;
-    std::size_t const fired = pool_.timers.fire_due(pool_.clock.shown_at(now), [&, this](job due) {
+    std::size_t const fired = pool_.timers.fire_due(pool_.clock.shown_at(now), [&, this](timer_entry& expired) {
+        job const due = expired.coroutine;
+        if (!due) [[unlikely]] return pass_limit(expired);
         WEFT_PREFETCH_FOR_WRITE(due.address());
         if (std::exchange(take_first, false)) {
             first = due;

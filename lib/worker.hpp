@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <weft/detail/config.hpp>
+#include <weft/detail/scope.hpp>
 
 #include "frame_cache.hpp"
 #include "job.hpp"
@@ -18,17 +19,23 @@
 namespace weft::detail {
 
 class scheduler;
+class worker;
 struct join;
 struct promise_base;
+struct timer_entry;
 
 // What the loop asks of the layer of tasks, which stands above it (lib/task_core.cpp, lib/join.cpp).
-// The job's owner. A gather's child that was in a queue is away from now on.
-[[nodiscard]] promise_base* take_over(job from_queue) noexcept;
+// The worker runs for whom the job runs. A gather's child that was in a queue is away from now on. False: the job is not to be
+// resumed, it was a task that has been cancelled before it began, and has ended by this.
+[[nodiscard]] bool take_over(worker& here, job from_queue) noexcept;
 void set_away(job child, bool away) noexcept;
-void remember_owner(job suspended, promise_base* owner) noexcept;
+// The job suspends as it is, to go on as whom the worker runs for now.
+void remember_scope(worker const& here, job suspended) noexcept;
 void release_ended(promise_base& task, unsigned worker) noexcept;
-// A child of that gather has ended, not on its fork's stack. Answers who goes on: the parent, or null.
-[[nodiscard]] std::coroutine_handle<> arrive(join& joined) noexcept;
+// A child of that gather has ended, not on its fork's stack. Answers who goes on, for whom the worker then runs: the parent, or null.
+[[nodiscard]] std::coroutine_handle<> arrive(worker& here, join& joined) noexcept;
+// A time limit's timer has come out of the wheel.
+void pass_limit(timer_entry& due) noexcept;
 
 // Its members are touched by the worker's own thread, but for the deques' thieves, `park`'s wakers, and who reads `domain_`.
 class alignas(config::destructive_interference) worker {
@@ -101,8 +108,9 @@ public:
     work_deque<job> forks{256};
     // Tasks spawned, woken or yielded. FIFO: fair.
     work_deque<job> ready{256};
-    // The task on whose behalf the running coroutine runs.
-    promise_base* running = nullptr;
+    // For whom the running coroutine runs, and how many requests to cancel that have come to it.
+    scope_ref scope{};
+    request_count seen = 0;
     // A task that has just ended, to be released once its coroutine is really suspended, which is when the loop has the thread
     // again.
     promise_base* ended = nullptr;

@@ -79,7 +79,7 @@ static_assert(std::is_same_v<gathered<>, std::tuple<>>);
 static_assert(std::is_same_v<gathered<weft::task<int&>, weft::task<int>>, std::tuple<int&, int>>);
 static_assert(std::is_same_v<gathered<weft::join_handle<int>&, weft::join_handle<bool>, weft::task<>>,
                              std::tuple<int, bool, std::monostate>>);
-static_assert(std::is_same_v<gathered<weft::task<int>, weft::sleep_awaitable>, std::tuple<int, std::monostate>>);
+static_assert(std::is_same_v<gathered<weft::task<int>, decltype(weft::sleep(1s))>, std::tuple<int, std::monostate>>);
 static_assert(std::is_same_v<gathered<std::vector<weft::task<int>>>, std::vector<int>>);
 static_assert(std::is_same_v<gathered<std::vector<weft::task<bool>>>, std::vector<bool>>);
 static_assert(std::is_same_v<gathered<std::vector<weft::task<>>>, void>);

@@ -20,15 +20,16 @@ const weft::test::layer_table layers{
     {"detail/config", "detail/paused_time", "detail/storage", "detail/slot", "error", "concepts", "result", "options"},
     // structures: no threads, no clock, no coroutines; and the operating system
     {"platform", "platform_linux", "platform_portable", "clock", "job", "asymmetric_fence", "work_deque", "timer_wheel",
-     "detail/timer_entry", "parker", "injector", "frame_cache", "frame_depot", "detail/frame", "frame", "run_group", "random",
+     "detail/timer_entry", "detail/locked_list", "locked_list", "detail/scope", "detail/suspension", "detail/time_limit",
+     "task_registry", "parker", "injector", "frame_cache", "frame_depot", "detail/frame", "frame", "run_group", "random",
      "first_line", "topology", "victims"},
     // scheduler: knows only a coroutine_handle to resume
     {"worker", "idle", "timer_driver", "scheduler", "runtime_core"},
     // tasks
     {"task", "task_core", "detail/promise", "detail/relay", "detail/transfer", "detail/waiter", "join", "detail/join",
-     "child_blocks", "detail/child_blocks", "unhandled", "living_tasks"},
+     "child_blocks", "detail/child_blocks", "unhandled", "living_tasks", "cancellation"},
     // awaitables: what a task can wait for
-    {"suspend", "spawn", "gather", "sleep", "yield", "interval"},
+    {"suspend", "spawn", "gather", "sleep", "yield", "interval", "timeout"},
     // facade: who starts and stops the house
     {"run", "runtime", "testing", "weft"},
 };

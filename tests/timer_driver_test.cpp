@@ -31,13 +31,13 @@ using weft::detail::forever;
 // A driver never resumes a waiter: an entry's own address will do for one.
 void arm(timer_driver& driver, timer_entry& entry, std::int64_t deadline, unsigned stripe) {
     entry.deadline = deadline;
-    entry.waiter = std::coroutine_handle<>::from_address(&entry);
+    entry.coroutine = std::coroutine_handle<>::from_address(&entry);
     driver.arm(entry, stripe);
 }
 
 std::vector<void*> fire(timer_driver& driver, std::int64_t now) {
     std::vector<void*> fired;
-    const std::size_t count = driver.fire_due(now, [&](std::coroutine_handle<> waiter) { fired.push_back(waiter.address()); });
+    const std::size_t count = driver.fire_due(now, [&](timer_entry& due) { fired.push_back(&due); });
     REQUIRE(count == fired.size());
     return fired;
 }
@@ -229,8 +229,8 @@ TEST_CASE("arming on one thread, disarming on a second, firing on a third: one w
             while (opened.load() != round) std::this_thread::yield();
             const std::int64_t base = clock.load();
             for (std::int64_t step = 0; step <= static_cast<std::int64_t>(count); ++step) {
-                driver.fire_due(base + step * 1000, [&](std::coroutine_handle<> waiter) {
-                    const auto* const entry = static_cast<timer_entry*>(waiter.address());
+                driver.fire_due(base + step * 1000, [&](timer_entry& due) {
+                    const auto* const entry = &due;
                     for (std::size_t which = 0; which < count; ++which)
                         if (&entries[which] == entry) ++fired[which];
                 });

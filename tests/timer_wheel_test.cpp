@@ -257,7 +257,7 @@ TEST_CASE("an entry that came out is in no wheel, and otherwise as it was", "[ti
     for (const auto& entry : e) CHECK(entry.slot == timer_entry::in_no_wheel);
     CHECK(e[0].stripe == 7);
     CHECK(e[0].deadline == 5);
-    CHECK(!e[0].waiter);
+    CHECK(!e[0].coroutine);
 }
 
 TEST_CASE("an entry may die, or be armed again, as soon as it is taken from the list", "[timer_wheel]") {

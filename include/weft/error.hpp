@@ -44,6 +44,21 @@ public:
     ~runtime_closed() override;
 };
 
+// A time limit has passed.
+class WEFT_API timeout_error : public error {
+public:
+    using error::error;
+    ~timeout_error() override;
+};
+
+// Thrown by an await in a task that has been cancelled. Not a std::exception: what catches errors to go on does not catch this by
+// accident. Whoever catches it puts things in order and lets it go on.
+class WEFT_API cancelled {
+public:
+    virtual ~cancelled();
+    [[nodiscard]] virtual char const* what() const noexcept;
+};
+
 namespace detail {
 
 // The library's own checks. Out of line, so that a template that checks costs one compare and one call.

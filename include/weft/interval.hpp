@@ -80,7 +80,7 @@ public:
     public:
         using weft_native_awaitable = void;
 
-        explicit awaiter(interval& of) noexcept : of_(of), sleep_(sleep_awaitable::measured::from_epoch, of.next_) {}
+        explicit awaiter(interval& of) noexcept : of_(of), sleep_(of.next_) {}
 
         bool await_ready() const noexcept { return false; }
 
@@ -89,7 +89,8 @@ public:
             sleep_.await_suspend(sleeper);
         }
 
-        time_point await_resume() const noexcept {
+        time_point await_resume() {
+            sleep_.await_resume();
             std::int64_t const due = of_.next_;
             of_.next_ = detail::next_tick(due, now().time_since_epoch() / std::chrono::nanoseconds(1), of_.period_, of_.missed_);
             return time_point(std::chrono::nanoseconds(due));
@@ -97,7 +98,7 @@ public:
 
     private:
         interval& of_;
-        sleep_awaitable::awaiter sleep_;
+        detail::sleep_awaitable<detail::measured::from_epoch>::awaiter sleep_;
     };
     awaiter operator co_await() const noexcept { return awaiter(*of_); }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <weft/concepts.hpp>
+#include <weft/error.hpp>
 #include <weft/detail/waiter.hpp>
 #include <weft/options.hpp>
 #include <weft/spawn.hpp>
@@ -34,9 +35,22 @@ WEFT_API void submit_task(runtime_core& core, promise_base& unstarted, std::sour
 // library's. That thread may answer with the next task before this worker looks for one.
 WEFT_API WEFT_NOIPA void expect_to_search() noexcept;
 
+// A std::promise that says `cancelled` where it would be broken: the task that was to keep it has been cancelled before it began.
+template <class Value>
+struct kept_promise : std::promise<Value> {
+    bool kept = false;
+
+    kept_promise() = default;
+    kept_promise(kept_promise&& other) noexcept : std::promise<Value>(std::move(other)), kept(std::exchange(other.kept, true)) {}
+    ~kept_promise() {
+        if (!kept) this->set_exception(std::make_exception_ptr(cancelled()));
+    }
+};
+
 // Carries a submitted task's end to a std::future.
 template <class Value>
-task<> deliver(task<Value> work, std::promise<Value> receiver) {
+task<> deliver(task<Value> work, kept_promise<Value> receiver) {
+    receiver.kept = true;
     try {
         if constexpr (std::is_void_v<Value>) {
             co_await std::move(work);
@@ -99,7 +113,7 @@ public:
     template <class Value>
     std::future<Value> submit(task<Value> work, std::source_location where = std::source_location::current()) {
         static_cast<void>(work.unstarted());
-        std::promise<Value> receiver;
+        detail::kept_promise<Value> receiver;
         std::future<Value> future = receiver.get_future();
         task<> delivery = detail::deliver(std::move(work), std::move(receiver));
         auto const frame = delivery.unstarted();

@@ -54,43 +54,47 @@ constexpr std::int64_t saturated_nanoseconds(std::chrono::duration<Rep, Period> 
 // unless a test has put another in its place (testing.hpp); anywhere else the steady clock.
 [[nodiscard]] WEFT_API WEFT_NOIPA std::chrono::steady_clock::time_point now() noexcept;
 
+namespace detail {
+
+enum class measured { from_await, from_epoch };
+
 // What sleep and sleep_until return: a length of time, or a moment. Each await of it sleeps anew.
+template <measured From>
 class [[nodiscard("co_await it: a sleep that is not awaited does not happen")]] sleep_awaitable {
 public:
     using weft_native_awaitable = void;
 
-    enum class measured { from_await, from_epoch };
-    sleep_awaitable(measured from, std::int64_t nanoseconds) noexcept : nanoseconds_(nanoseconds), from_(from) {}
+    explicit sleep_awaitable(std::int64_t nanoseconds) noexcept : nanoseconds_(nanoseconds) {}
 
     class awaiter {
     public:
         using weft_native_awaitable = void;
 
-        awaiter(measured from, std::int64_t nanoseconds) noexcept : from_(from) { entry_.deadline = nanoseconds; }
+        explicit awaiter(std::int64_t nanoseconds) noexcept { entry_.deadline = nanoseconds; }
 
         bool await_ready() const noexcept { return false; }
 
         template <class Promise>
         WEFT_NOINLINE_SUSPEND void await_suspend(std::coroutine_handle<Promise> sleeper) noexcept {
-            static_assert(std::derived_from<Promise, detail::promise_base>, "weft::sleep can be awaited only in a weft::task");
-            if (from_ == measured::from_await)
-                detail::suspend_for(entry_, sleeper.promise());
+            static_assert(std::derived_from<Promise, promise_base>, "weft::sleep can be awaited only in a weft::task");
+            if constexpr (From == measured::from_await)
+                suspend_for(entry_, sleeper.promise());
             else
-                detail::suspend_until(entry_, sleeper.promise());
+                suspend_until(entry_, sleeper.promise());
         }
 
-        void await_resume() const noexcept {}
+        void await_resume() { resumed(entry_); }
 
     private:
-        detail::timer_entry entry_;
-        measured from_;
+        timer_entry entry_;
     };
-    awaiter operator co_await() const noexcept { return {from_, nanoseconds_}; }
+    awaiter operator co_await() const noexcept { return awaiter(nanoseconds_); }
 
 private:
     std::int64_t nanoseconds_;
-    measured from_;
 };
+
+}  // namespace detail
 
 // Suspends the task for at least `duration`, measured on the steady clock from the await on. Never early. Zero or less yields once,
 // as yield(), with no timer. Any std::chrono duration, fractions of a nanosecond rounded up; more than 292 years is for ever.
@@ -101,14 +105,14 @@ private:
 //   Throws:        std::invalid_argument for NaN, from the call itself.
 //   Must outlive:  nothing; the timer stands in the awaiting coroutine's frame.
 template <class Rep, class Period>
-sleep_awaitable sleep(std::chrono::duration<Rep, Period> duration) {
-    return {sleep_awaitable::measured::from_await, detail::saturated_nanoseconds(duration)};
+auto sleep(std::chrono::duration<Rep, Period> duration) {
+    return detail::sleep_awaitable<detail::measured::from_await>(detail::saturated_nanoseconds(duration));
 }
 
 // The same until a moment of the steady clock; a moment that has passed yields once. Same answers to the four questions.
 template <class Duration>
-sleep_awaitable sleep_until(std::chrono::time_point<std::chrono::steady_clock, Duration> moment) {
-    return {sleep_awaitable::measured::from_epoch, detail::saturated_nanoseconds(moment.time_since_epoch())};
+auto sleep_until(std::chrono::time_point<std::chrono::steady_clock, Duration> moment) {
+    return detail::sleep_awaitable<detail::measured::from_epoch>(detail::saturated_nanoseconds(moment.time_since_epoch()));
 }
 
 }  // namespace weft

@@ -85,6 +85,19 @@ public:
         return task.outcome == detail::outcome::exception ? task.exception : std::exception_ptr{};
     }
 
+    // Asks the task to end: the await in which it waits, or else the next one that is a cancellation point, throws
+    // weft::cancelled in it. Returns at once; co_await the handle to know the end. A task that has not begun never does. One that
+    // awaits another task's handle passes the request on to that task, and goes on when that has ended (shield() prevents it). The
+    // task may catch the exception, put things in order, even go on: then it is not cancelled. False: it has ended already.
+    bool cancel() { return detail::request_cancel(checked()); }
+    // Whether it has ended by weft::cancelled.
+    [[nodiscard]] bool cancelled() const { return done() && checked().state.was_cancelled; }
+    // How many times it was asked, less those that uncancel took back; this returns how many are left. Whoever takes a request back
+    // has dealt with it: where none is left, one that has not come to the task yet does not come any more, if it is the task itself
+    // that calls.
+    [[nodiscard]] int cancelling() const { return detail::cancelling(checked()); }
+    int uncancel() { return detail::uncancel(checked()); }
+
     template <bool Consume>
     class awaiter;
     awaiter<false> operator co_await() const& { return awaiter<false>{checked()}; }
@@ -124,8 +137,12 @@ public:
         return detail::wait_for_end(*task_, node_, awaiting.promise());
     }
 
-    std::conditional_t<Consume, Value, peeked> await_resume() const {
-        if (task_->outcome == detail::outcome::exception) [[unlikely]] detail::mark_retrieved(*task_);
+    std::conditional_t<Consume, Value, peeked> await_resume() {
+        if (node_.coroutine) detail::resumed(node_);
+        if (task_->outcome == detail::outcome::exception) [[unlikely]] {
+            detail::mark_retrieved(*task_);
+            if (node_.coroutine) detail::rethrow_to(detail::promise_of(node_.coroutine.address()), task_->exception);
+        }
         if constexpr (Consume)
             return task_->take();
         else

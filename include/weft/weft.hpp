@@ -15,6 +15,7 @@
 #include <weft/result.hpp>
 #include <weft/sleep.hpp>
 #include <weft/spawn.hpp>
+#include <weft/timeout.hpp>
 #include <weft/yield.hpp>
 
 #include <weft/concepts.hpp>

@@ -22,12 +22,16 @@ public:
     bool await_ready() const noexcept { return false; }
 
     template <class Promise>
-    WEFT_NOINLINE_SUSPEND void await_suspend(std::coroutine_handle<Promise> yielding) const noexcept {
+    WEFT_NOINLINE_SUSPEND void await_suspend(std::coroutine_handle<Promise> yielding) noexcept {
         static_assert(std::derived_from<Promise, detail::promise_base>, "weft::yield can be awaited only in a weft::task");
-        detail::suspend_to_back(yielding.promise());
+        yielded_ = &yielding.promise();
+        detail::suspend_to_back(*yielded_);
     }
 
-    void await_resume() const noexcept {}
+    void await_resume() { detail::resumed(*yielded_); }
+
+private:
+    detail::promise_base* yielded_ = nullptr;
 };
 
 // Goes to the back of the line: every other task that is ready on this worker runs first.

@@ -17,6 +17,9 @@ namespace weft::detail {
 
 struct promise_base;
 
+// Stands for the exception of a gather whose parent has been cancelled while it waited.
+WEFT_API extern std::exception_ptr const gather_cancelled;
+
 // One gather. Lives in the awaiting coroutine's frame; the children's slots point at it.
 struct join {
     promise_base* parent;
@@ -26,7 +29,7 @@ struct join {
     union {
         std::atomic<std::uint32_t> pending;
     };
-    // The exception that came first in time, in its slot.
+    // The exception that came first in time, in its slot; or `gather_cancelled`.
     std::atomic<std::exception_ptr const*> first_failed{nullptr};
 
     join() noexcept {}
@@ -38,6 +41,7 @@ struct join {
     }
     // Both once all have ended. relaxed: the end of every child happens before this (the acquire in lib/join.cpp).
     [[nodiscard]] bool failed() const noexcept { return first_failed.load(std::memory_order_relaxed) != nullptr; }
+    [[nodiscard]] bool cancelled() const noexcept { return first_failed.load(std::memory_order_relaxed) == &gather_cancelled; }
     void forget_failure() noexcept { first_failed.store(nullptr, std::memory_order_relaxed); }
 };
 

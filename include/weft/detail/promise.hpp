@@ -16,8 +16,10 @@
 #include <weft/detail/config.hpp>
 #include <weft/detail/frame.hpp>
 #include <weft/detail/relay.hpp>
+#include <weft/detail/scope.hpp>
 #include <weft/detail/slot.hpp>
 #include <weft/detail/storage.hpp>
+#include <weft/detail/suspension.hpp>
 #include <weft/detail/transfer.hpp>
 
 namespace weft::detail {
@@ -25,7 +27,6 @@ namespace weft::detail {
 struct join;
 struct promise_base;
 class run_group;
-struct waiter;
 
 // What `co_await` works with for an awaitable that is its own awaiter: a pointer. g++ 12 would copy or move the awaitable itself
 // into the frame once more if await_transform returned a reference to it.
@@ -55,6 +56,13 @@ constexpr bool is_child(role of) noexcept {
 
 enum class outcome : std::uint8_t { pending, value, exception };
 
+// How far a spawned task is. Read and written by whoever runs it.
+struct task_state {
+    bool is_main : 1;        // it is the main task of a run
+    bool started : 1;        // its body has begun
+    bool was_cancelled : 1;  // it has ended, by the exception `cancelled`
+};
+
 // What became of the exception of a spawned task (lib/unhandled.hpp).
 enum class failure : std::uint8_t { unseen, retrieved, reported };
 
@@ -62,28 +70,40 @@ enum class failure : std::uint8_t { unseen, retrieved, reported };
 // frame (`promise_of`), so a job is one pointer. That place depends only on the promise's alignment, which promise<Value> fixes.
 //
 // Fields are written when they are needed and not before.
-//   owner    The spawned task on whose behalf this coroutine runs. Valid while the coroutine is suspended: a running coroutine's
-//            owner is worker::running. A gather's child has none of its own: it is its join's parent's.
+//   scope    For whom this coroutine runs: a spawned task, or a scope in it. Valid while the coroutine is suspended; of a running
+//            one it is worker::scope. A gather's child that has not started has none of its own: it is its join's parent's.
+//   seen     How many requests to cancel that scope have come to this coroutine, or those it runs for. Valid when `scope` is.
 //   outcome  Of a gather's child it says nothing: what it came to stands in its slot.
 struct promise_base {
     void* link;
     union {
-        promise_base* owner;
-        std::exception_ptr exception;  // with outcome::exception; such a coroutine never suspends again and needs no owner
+        scope_ref scope;
+        std::exception_ptr exception;  // with outcome::exception; such a coroutine never suspends again and needs no scope
     };
     detail::role role = role::joined;
     detail::outcome outcome = outcome::pending;
-    bool is_main;  // with role::spawned: this is the main task of a run
+    task_state state;  // with role::spawned
 
     // With role::spawned only, constructed by spawn.
     union {
         std::atomic<detail::failure> failure;
     };
+    request_count seen;
     union {
-        std::atomic<std::uint32_t> references;  // one of the runtime until the task has ended, one of the handle
+        std::atomic<request_count> requests;  // how often it was cancelled; written with `suspensions` locked
     };
     union {
-        std::atomic<waiter*> waiters;  // who awaits the end, newest first; `ended_mark` once the task has ended
+        std::atomic<request_count> taken_back;  // how many of these were taken back by uncancel; likewise
+    };
+    union {
+        std::atomic<std::uint16_t> references;  // one of the runtime until the task has ended, one of the handle, those of who cancels
+    };
+    std::uint32_t place;  // in task_registry
+    union {
+        suspension_list suspensions;  // what the task waits for, and its gathers' children, where that can be cancelled
+    };
+    union {
+        waiter_list waiters;  // who awaits the end; `ended_mark` once the task has ended
     };
     union {
         run_group* group;
@@ -106,6 +126,9 @@ struct promise_base {
         if (outcome == outcome::exception) [[unlikely]] std::destroy_at(std::addressof(exception));
     }
 
+    // The value of a task that ends cancelled.
+    void drop_value() noexcept {}
+
     static void* operator new(std::size_t size) { return allocate_frame(size); }
     static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
 
@@ -125,7 +148,7 @@ struct promise_base {
     }
 };
 
-static_assert(sizeof(promise_base) <= 48, "every frame pays for what stands here");
+static_assert(sizeof(promise_base) <= 64, "every frame pays for what stands here");
 
 // The promise of a suspended coroutine, from the address of its frame.
 inline promise_base& promise_of(void* frame) noexcept {
@@ -138,9 +161,20 @@ inline std::coroutine_handle<> handle_of(promise_base& promise) noexcept {
 
 // The compiled core (lib/).
 WEFT_API WEFT_NOIPA void end_away(slot_base const& ended) noexcept;
-WEFT_API WEFT_NOIPA void end_spawned(promise_base& ended) noexcept;
+// False: it returned a value, but has been cancelled since it went on last. It is to end by end_cancelled, without that value.
+[[nodiscard]] WEFT_API WEFT_NOIPA bool end_spawned(promise_base& ended) noexcept;
+WEFT_API WEFT_NOIPA void end_cancelled(promise_base& ended) noexcept;
 // The exception being handled is what the coroutine came to.
 WEFT_API WEFT_NOINLINE void record_exception(promise_base& failed) noexcept;
+// Throws what a coroutine came to; to one that awaits it as timeout_error, where it is that coroutine's own time limit that has
+// cancelled it.
+[[noreturn]] WEFT_API WEFT_NOINLINE void rethrow(promise_base const& failed);
+// The same to a coroutine that has awaited something else. Null: it is the awaiting coroutine that has been cancelled.
+[[noreturn]] WEFT_API WEFT_NOINLINE void rethrow_to(promise_base& awaiting, std::exception_ptr const& exception);
+// First thing when a coroutine goes on that has suspended: throws `cancelled` or timeout_error where it has been cancelled.
+WEFT_API WEFT_NOIPA void resumed(suspension& node);
+// The same for one that was in the line of ready jobs meanwhile.
+WEFT_API WEFT_NOIPA void resumed(promise_base& coroutine);
 
 struct final_awaiter {
     detail::role role;
@@ -160,7 +194,10 @@ struct final_awaiter {
     WEFT_NOINLINE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> suspended) const noexcept {
         promise_base& promise = suspended.promise();
         if (promise.role == role::awaited) return transfer_to(std::coroutine_handle<>::from_address(promise.link));
-        end_spawned(promise);
+        if (!end_spawned(promise)) [[unlikely]] {
+            promise.drop_value();
+            end_cancelled(promise);
+        }
         return std::noop_coroutine();
     }
 };
@@ -180,6 +217,8 @@ struct promise_with_storage : promise_base {
 
     final_awaiter final_suspend() noexcept { return final_awaiter::of(*this); }
 
+    void drop_value() noexcept { storage.destroy(); }
+
     void unhandled_exception() noexcept {
         // Reached with a value when a local's destructor throws after co_return.
         if (is_child()) {
@@ -192,11 +231,11 @@ struct promise_with_storage : promise_base {
 
     // The value, or the exception rethrown.
     decltype(auto) get() {
-        if (outcome == outcome::exception) std::rethrow_exception(exception);
+        if (outcome == outcome::exception) [[unlikely]] rethrow(*this);
         return storage.get();
     }
     decltype(auto) take() {
-        if (outcome == outcome::exception) std::rethrow_exception(exception);
+        if (outcome == outcome::exception) [[unlikely]] rethrow(*this);
         return storage.take();
     }
 
@@ -249,7 +288,7 @@ struct promise<void> final : promise_base {
             record_exception(*this);
     }
     void get() const {
-        if (outcome == outcome::exception) std::rethrow_exception(exception);
+        if (outcome == outcome::exception) [[unlikely]] rethrow(*this);
     }
     void take() const { get(); }
 };

@@ -9,19 +9,10 @@
 
 namespace weft::detail {
 
-// One coroutine that waits for a task's end; stands in its awaiter, so waiting allocates nothing.
-struct waiter {
-    waiter* next = nullptr;
-    promise_base* waiting = nullptr;
-};
-
-// In promise_base::waiters once the task has ended: nobody can be added any more.
-inline constinit waiter ended_mark{};
-
-// acquire. Pairs with: the exchange in end_spawned (lib/task_core.cpp). Makes visible: outcome and value. If weaker: a reader that
-// sees the end might read a value that is not there yet.
+// acquire. Pairs with: end_spawned (lib/task_core.cpp), which unlocks the list. Makes visible: outcome and value. If weaker: a
+// reader that sees the end might read a value that is not there yet.
 inline bool has_ended(promise_base const& task) noexcept {
-    return task.waiters.load(std::memory_order_acquire) == &ended_mark;
+    return task.waiters.peek(std::memory_order_acquire) == &ended_mark;
 }
 
 // Makes an unstarted coroutine a task of the current runtime, with two references, and schedules it.
@@ -29,8 +20,13 @@ inline bool has_ended(promise_base const& task) noexcept {
 WEFT_API WEFT_NOIPA void spawn_on_current_runtime(promise_base& unstarted, std::source_location where);
 
 // Suspends `waiting` until `task` has ended; returns what runs next, which is `waiting` itself if the end has come meanwhile.
-// Throws invalid_state where a task waits for itself.
+// Throws invalid_state where a task waits for itself. Once it has suspended, it calls `resumed` first of all.
 WEFT_API WEFT_NOIPA std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_base& waiting);
+
+// For join_handle's members of like names.
+WEFT_API WEFT_NOIPA bool request_cancel(promise_base& task) noexcept;
+[[nodiscard]] WEFT_API int cancelling(promise_base const& task) noexcept;
+WEFT_API WEFT_NOIPA int uncancel(promise_base& task) noexcept;
 
 // Somebody has seen the exception: it is not reported as unhandled.
 WEFT_API WEFT_NOINLINE void mark_retrieved(promise_base& failed) noexcept;

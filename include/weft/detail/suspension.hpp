@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// What a coroutine waits for, as the cancellation of its task finds it. lib/README.md, "Cancellation".
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+
+#include <weft/detail/locked_list.hpp>
+#include <weft/detail/scope.hpp>
+
+namespace weft::detail {
+
+enum class waits_for : std::uint8_t {
+    timer,      // a sleep: timer_entry
+    task_end,   // the end of another task, which is cancelled in its place: waiter
+    forwarded,  // the same, and it has been cancelled
+    shielded,   // the end of another task, which goes on
+};
+
+// A node in the list of its task. Stands in the awaiter, so waiting allocates nothing.
+struct suspension {
+    constexpr explicit suspension(waits_for what) noexcept : kind(what) {}
+    // Its neighbours know it by its address.
+    suspension(suspension const&) = delete;
+    suspension& operator=(suspension const&) = delete;
+
+    std::coroutine_handle<> coroutine;  // null until it has suspended
+    list_hook<suspension> of_task{};
+    waits_for kind;
+    bool listed = false;          // written by who puts it in, and by who takes it out and resumes the waiter
+    request_count forwarded_seen = 0;  // with waits_for::forwarded: what the waiter has seen by that
+};
+
+using suspension_list = locked_list<suspension, &suspension::of_task>;
+
+// One coroutine that waits for a task's end; stands in its awaiter, so waiting allocates nothing.
+struct waiter : suspension {
+    constexpr explicit waiter(bool shielded = false) noexcept : suspension(shielded ? waits_for::shielded : waits_for::task_end) {}
+
+    bool of_other_runtime = false;  // under a paused clock only
+    list_hook<waiter> of_awaited{};
+    promise_base* awaited = nullptr;
+};
+
+using waiter_list = locked_list<waiter, &waiter::of_awaited>;
+
+// Stands in promise_base::waiters once the task has ended: nobody can be added any more.
+WEFT_API extern waiter ended_mark;
+
+}  // namespace weft::detail

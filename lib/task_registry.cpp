@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#include "task_registry.hpp"
+
+#include <algorithm>
+#include <new>
+#include <numeric>
+
+namespace weft::detail {
+
+std::uint32_t task_registry::add_outside(promise_base& task) {
+    std::lock_guard const lock(outside_mutex_);
+    return add(outside_, task);
+}
+
+void task_registry::remove_outside(std::uint32_t place) noexcept {
+    wait_until_unseen(place);
+    std::lock_guard const lock(outside_mutex_);
+    give_back(outside_, place);
+}
+
+void task_registry::fill(shelf& empty) {
+    {
+        std::lock_guard const lock(store_mutex_);
+        if (!store_.empty()) {
+            std::ranges::copy(store_.back(), empty.places.begin());
+            store_.pop_back();
+            empty.count = batch;
+            return;
+        }
+    }
+    auto const first = static_cast<std::uint32_t>(tasks_.grow_by(batch) - tasks_.begin());
+    std::iota(empty.places.begin(), empty.places.begin() + batch, first);
+    empty.count = batch;
+}
+
+void task_registry::empty_half(shelf& full) noexcept {
+    full.count -= batch;
+    std::array<std::uint32_t, batch> half;
+    std::copy_n(full.places.begin() + static_cast<std::ptrdiff_t>(full.count), batch, half.begin());
+    std::lock_guard const lock(store_mutex_);
+    try {
+        store_.push_back(half);
+    } catch (std::bad_alloc const&) {
+        // They stay empty for ever; new ones will be made when there is memory again.
+    }
+}
+
+}  // namespace weft::detail

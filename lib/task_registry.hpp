@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// Which tasks of a runtime are alive.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <vector>
+
+#include <oneapi/tbb/concurrent_vector.h>
+
+#include <weft/detail/config.hpp>
+
+#include "asymmetric_fence.hpp"
+
+namespace weft::detail {
+
+struct promise_base;
+
+// A table of pointers. A task that begins takes a free place, one that ends gives it back: each worker has a stack of free ones, so
+// neither is an atomic read-modify-write. Stacks that are full or empty exchange with a common store.
+//
+// A task that was visited stays alive as long as the visit: by the lemma of lib/README.md, "Sleeping and waking", of who ends it (it
+// empties the place, passes a light fence, reads `walking_`) and who walks (it sets `walking_`, passes a heavy fence, reads the places)
+// one sees the other: the walker finds the place empty, or the task's end waits until the walk is over.
+class task_registry {
+public:
+    explicit task_registry(unsigned workers) : shelves_(workers) {}
+
+    // On that worker. Throws std::bad_alloc.
+    [[nodiscard]] std::uint32_t add(unsigned worker, promise_base& task) { return add(shelves_[worker], task); }
+    void remove(unsigned worker, std::uint32_t place) noexcept {
+        wait_until_unseen(place);
+        give_back(shelves_[worker], place);
+    }
+    // On any other thread.
+    [[nodiscard]] std::uint32_t add_outside(promise_base& task);
+    void remove_outside(std::uint32_t place) noexcept;
+
+    // Calls visit(task) for those that have a place from the `from`th on, until it answers false. Returns from where to go on; end()
+    // when all have been seen. The visit must be short and must not end a task.
+    static constexpr std::size_t end() noexcept { return static_cast<std::size_t>(-1); }
+    template <class Visit>
+    std::size_t visit_from(std::size_t from, Visit visit) {
+        std::lock_guard const lock(walk_);
+        walking_.store(true, std::memory_order_relaxed);
+        asymmetric_fence::heavy();
+        std::size_t const places = tasks_.size();
+        for (; from < places; ++from) {
+            // acquire. Pairs with: `add`. Makes visible: the task. If weaker: a task is visited that is not there yet.
+            promise_base* const task = tasks_[from].load(std::memory_order_acquire);
+            if (task && !visit(*task)) break;
+        }
+        walking_.store(false, std::memory_order_relaxed);
+        return from < places ? from : end();
+    }
+
+private:
+    static constexpr std::size_t batch = 256;
+    struct alignas(config::destructive_interference) shelf {
+        std::array<std::uint32_t, 2 * batch> places;
+        std::size_t count = 0;
+    };
+
+    std::uint32_t add(shelf& free, promise_base& task) {
+        if (free.count == 0) [[unlikely]] fill(free);
+        std::uint32_t const place = free.places[--free.count];
+        // release. Pairs with: visit_from.
+        tasks_[place].store(&task, std::memory_order_release);
+        return place;
+    }
+    void wait_until_unseen(std::uint32_t place) noexcept {
+        tasks_[place].store(nullptr, std::memory_order_relaxed);
+        asymmetric_fence::light();
+        if (walking_.load(std::memory_order_relaxed)) [[unlikely]] {
+            std::lock_guard const lock(walk_);
+        }
+    }
+    void give_back(shelf& free, std::uint32_t place) noexcept {
+        if (free.count == free.places.size()) [[unlikely]] empty_half(free);
+        free.places[free.count++] = place;
+    }
+    WEFT_NOINLINE void fill(shelf& empty);
+    WEFT_NOINLINE void empty_half(shelf& full) noexcept;
+
+    tbb::concurrent_vector<std::atomic<promise_base*>> tasks_;
+    std::deque<shelf> shelves_;
+    std::mutex store_mutex_;
+    std::vector<std::array<std::uint32_t, batch>> store_;
+    std::mutex outside_mutex_;
+    shelf outside_;
+    std::mutex walk_;
+    alignas(config::destructive_interference) std::atomic<bool> walking_{false};
+};
+
+}  // namespace weft::detail
