@@ -64,13 +64,13 @@ class [[nodiscard("co_await it: a sleep that is not awaited does not happen")]] 
 public:
     using weft_native_awaitable = void;
 
-    explicit sleep_awaitable(std::int64_t nanoseconds) noexcept : nanoseconds_(nanoseconds) {}
+    explicit sleep_awaitable(std::int64_t time) noexcept : time_(time) {}
 
     class awaiter {
     public:
         using weft_native_awaitable = void;
 
-        explicit awaiter(std::int64_t nanoseconds) noexcept { entry_.deadline = nanoseconds; }
+        explicit awaiter(std::int64_t time) noexcept { entry_.deadline = time; }
 
         bool await_ready() const noexcept { return false; }
 
@@ -88,10 +88,10 @@ public:
     private:
         timer_entry entry_;
     };
-    awaiter operator co_await() const noexcept { return awaiter(nanoseconds_); }
+    awaiter operator co_await() const noexcept { return awaiter(time_); }
 
 private:
-    std::int64_t nanoseconds_;
+    std::int64_t time_;  // nanoseconds: how long, or since the epoch
 };
 
 }  // namespace detail

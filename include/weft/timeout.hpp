@@ -64,7 +64,7 @@ class [[nodiscard("co_await it: only then is there a limit")]] timeout_awaitable
 public:
     using weft_native_awaitable = void;
 
-    timeout_awaitable(measured from, std::int64_t nanoseconds) noexcept : nanoseconds_(nanoseconds), from_(from) {}
+    timeout_awaitable(measured from, std::int64_t time) noexcept : time_(time), from_(from) {}
 
     bool await_ready() const noexcept { return false; }
     template <class Promise>
@@ -74,18 +74,18 @@ public:
         return false;
     }
     timeout_scope await_resume() const {
-        return timeout_scope(*coroutine_, from_ == measured::from_await ? moment_in(nanoseconds_) : nanoseconds_);
+        return timeout_scope(*coroutine_, from_ == measured::from_await ? moment_in(time_) : time_);
     }
 
 private:
-    std::int64_t nanoseconds_;
+    std::int64_t time_;  // nanoseconds: how long, or since the epoch
     promise_base* coroutine_ = nullptr;
     measured from_;
 };
 
 template <class Value>
-task<Value> await_within(task<Value> awaited, std::int64_t nanoseconds) {
-    auto const limit = co_await timeout_awaitable(measured::from_await, nanoseconds);
+task<Value> await_within(task<Value> awaited, std::int64_t duration) {
+    auto const limit = co_await timeout_awaitable(measured::from_await, duration);
     co_return co_await std::move(awaited);
 }
 
