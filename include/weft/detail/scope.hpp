@@ -56,8 +56,7 @@ struct inner_scope {
 };
 
 inline promise_base* scope_ref::task() const noexcept {
-    inner_scope const* const scope = inner();
-    return scope ? scope->task : reinterpret_cast<promise_base*>(word_);
+    return word_ & is_inner ? reinterpret_cast<inner_scope const*>(word_ & ~is_inner)->task : reinterpret_cast<promise_base*>(word_);
 }
 
 }  // namespace weft::detail
