@@ -162,20 +162,16 @@ bool run_to_end(runtime_core& core, promise_base& main, std::source_location whe
     core.require_progress();
     run_group& group = core.lend_group();
     core.pool.expect_job();
+    group.begin_run();
+    bool spawned = false;
     try {
         make_spawned(nullptr, main, group, where);
-    } catch (...) {
-        core.pool.job_came();
-        core.take_back(group);
-        throw;
-    }
-    main.state.is_main = true;  // the main task of its run: its end begins the draining
-    group.begin_run();
-    try {
+        spawned = true;
+        main.state.is_main = true;  // the main task of its run: its end begins the draining
         core.pool.inject(handle_of(main));
     } catch (...) {
+        if (spawned) unmake_spawned(main);
         group.undo_begin_outside();
-        unmake_spawned(main);
         core.pool.job_came();
         core.take_back(group);
         throw;

@@ -248,6 +248,20 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
     return suspended ? std::noop_coroutine() : here.transfer(handle_of(waiting));
 }
 
+namespace {
+
+// Whether the main task is the last one. Those that it has awaited last may be about to be counted, by other workers.
+bool soon_alone(run_group const& group) noexcept {
+    constexpr int looks = 20;  // some microseconds
+    for (int look = 0; look < looks; ++look) {
+        if (group.alone()) return true;
+        for (int pause = 0; pause < look; ++pause) WEFT_SPIN_PAUSE();
+    }
+    return false;
+}
+
+}  // namespace
+
 void release_ended(promise_base& task, unsigned index) noexcept {
     run_group& group = *task.group;
     bool const was_main = task.state.is_main;
@@ -259,7 +273,7 @@ void release_ended(promise_base& task, unsigned index) noexcept {
     group.core().tasks.remove(index, task.place);
     drop_reference(task);
     // Its end is not counted yet, so the group is still of this run.
-    if (was_main && !group.alone()) cancel_tasks_of(group);
+    if (was_main && !soon_alone(group)) cancel_tasks_of(group);
     // After the frame is gone: who waits for the run's end may rely on that.
     group.count_ended(index);
     if (was_main) group.drain();
