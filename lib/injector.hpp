@@ -48,6 +48,7 @@ private:
         job const oldest = job::from_address(first_);
         if (oldest) {
             first_ = spare_link(oldest);
+            drop_spare_link(oldest);
             if (!first_) last_ = {};
             chained_.fetch_sub(1, std::memory_order_relaxed);
         }

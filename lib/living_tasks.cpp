@@ -23,7 +23,7 @@ std::string place(std::source_location const& where) {
 }
 
 std::string name_of(promise_base const& task) {
-    return (task.state.is_main ? "the main task of run() " : "the task spawned ") + place(task.spawned_at);
+    return (task.state.is_main ? "the main task of run() " : "the task spawned ") + place(spawned_at(task));
 }
 
 }  // namespace

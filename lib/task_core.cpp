@@ -57,7 +57,16 @@ void remember_scope(worker const& here, job suspended) noexcept {
 
 void*& spare_link(job queued) noexcept {
     promise_base& promise = promise_of(queued.address());
-    return promise.role == role::spawned ? promise.link : promise.queue_link;
+    return promise.role == role::spawned ? promise.group->core().tasks.spare_link(promise.place) : promise.queue_link;
+}
+
+void drop_spare_link(job queued) noexcept {
+    promise_base& promise = promise_of(queued.address());
+    if (promise.role == role::spawned) promise.group->core().tasks.drop_spare_link(promise.place);
+}
+
+std::source_location spawned_at(promise_base const& task) noexcept {
+    return task.group->core().tasks.spawned_at(task.place);
 }
 
 // ---- Begin
@@ -88,10 +97,10 @@ void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::
     std::construct_at(&unstarted.taken_back, request_count{0});
     std::construct_at(&unstarted.suspensions);
     std::construct_at(&unstarted.waiters);
-    std::construct_at(&unstarted.spawned_at, where);
     try {
         // From here on it may be cancelled.
-        unstarted.place = here ? core.tasks.add(here->index(), unstarted) : core.tasks.add_outside(unstarted);
+        unstarted.place = here ? core.tasks.add(here->index(), unstarted, where)
+                               : core.tasks.add_outside(unstarted, where);
         if (core.living) [[unlikely]] add_to_living(core, unstarted);
     } catch (...) {
         unstarted.role = role::joined;

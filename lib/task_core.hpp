@@ -20,6 +20,9 @@ void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::
 // Back to an unstarted coroutine, where it could not be scheduled; on a thread that is no worker.
 void unmake_spawned(promise_base& task) noexcept;
 
+// Of a task that has not been released yet.
+[[nodiscard]] std::source_location spawned_at(promise_base const& task) noexcept;
+
 // A suspended coroutine may go on: into the line of this worker if it belongs to the coroutine's runtime, else through that
 // runtime's injector.
 WEFT_NOIPA void schedule(promise_base& suspended) noexcept;

@@ -7,9 +7,9 @@
 
 namespace weft::detail {
 
-std::uint32_t task_registry::add_outside(promise_base& task) {
+std::uint32_t task_registry::add_outside(promise_base& task, std::source_location where) {
     std::lock_guard const lock(outside_mutex_);
-    return add(outside_, task);
+    return add(outside_, task, where);
 }
 
 void task_registry::remove_outside(std::uint32_t place) noexcept {

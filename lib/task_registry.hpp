@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
+#include <source_location>
 #include <vector>
 
 #include <oneapi/tbb/concurrent_vector.h>
@@ -30,15 +32,23 @@ class task_registry {
 public:
     explicit task_registry(unsigned workers) : shelves_(workers) {}
 
-    // On that worker. Throws std::bad_alloc.
-    [[nodiscard]] std::uint32_t add(unsigned worker, promise_base& task) { return add(shelves_[worker], task); }
+    // On that worker. `where` it was spawned. Throws std::bad_alloc.
+    [[nodiscard]] std::uint32_t add(unsigned worker, promise_base& task, std::source_location where) {
+        return add(shelves_[worker], task, where);
+    }
     void remove(unsigned worker, std::uint32_t place) noexcept {
         wait_until_unseen(place);
         give_back(shelves_[worker], place);
     }
     // On any other thread.
-    [[nodiscard]] std::uint32_t add_outside(promise_base& task);
+    [[nodiscard]] std::uint32_t add_outside(promise_base& task, std::source_location where);
     void remove_outside(std::uint32_t place) noexcept;
+
+    // Where the task that has the place was spawned.
+    [[nodiscard]] std::source_location spawned_at(std::uint32_t place) const noexcept { return tasks_[place].spawned_at; }
+    // Room for a pointer, for who has no memory: in the place of that, which is not known any more afterwards.
+    [[nodiscard]] void*& spare_link(std::uint32_t place) noexcept { return tasks_[place].spare_link; }
+    void drop_spare_link(std::uint32_t place) noexcept { std::construct_at(&tasks_[place].spawned_at); }
 
     // Calls visit(task) for those that have a place from the `from`th on, until it answers false. Returns from where to go on; end()
     // when all have been seen. The visit must be short and must not end a task.
@@ -51,7 +61,7 @@ public:
         std::size_t const places = tasks_.size();
         for (; from < places; ++from) {
             // acquire. Pairs with: `add`. Makes visible: the task. If weaker: a task is visited that is not there yet.
-            promise_base* const task = tasks_[from].load(std::memory_order_acquire);
+            promise_base* const task = tasks_[from].task.load(std::memory_order_acquire);
             if (task && !visit(*task)) break;
         }
         walking_.store(false, std::memory_order_relaxed);
@@ -59,21 +69,31 @@ public:
     }
 
 private:
+    struct entry {
+        std::atomic<promise_base*> task{nullptr};
+        union {
+            std::source_location spawned_at{};
+            void* spare_link;
+        };
+    };
+
     static constexpr std::size_t batch = 256;
     struct alignas(config::destructive_interference) shelf {
         std::array<std::uint32_t, 2 * batch> places;
         std::size_t count = 0;
     };
 
-    std::uint32_t add(shelf& free, promise_base& task) {
+    std::uint32_t add(shelf& free, promise_base& task, std::source_location where) {
         if (free.count == 0) [[unlikely]] fill(free);
         std::uint32_t const place = free.places[--free.count];
+        entry& taken = tasks_[place];
+        std::construct_at(&taken.spawned_at, where);
         // release. Pairs with: visit_from.
-        tasks_[place].store(&task, std::memory_order_release);
+        taken.task.store(&task, std::memory_order_release);
         return place;
     }
     void wait_until_unseen(std::uint32_t place) noexcept {
-        tasks_[place].store(nullptr, std::memory_order_relaxed);
+        tasks_[place].task.store(nullptr, std::memory_order_relaxed);
         asymmetric_fence::light();
         if (walking_.load(std::memory_order_relaxed)) [[unlikely]] {
             std::lock_guard const lock(walk_);
@@ -86,7 +106,7 @@ private:
     WEFT_NOINLINE void fill(shelf& empty);
     WEFT_NOINLINE void empty_half(shelf& full) noexcept;
 
-    tbb::concurrent_vector<std::atomic<promise_base*>> tasks_;
+    tbb::concurrent_vector<entry> tasks_;
     std::deque<shelf> shelves_;
     std::mutex store_mutex_;
     std::vector<std::array<std::uint32_t, batch>> store_;

@@ -6,10 +6,13 @@
 #include <cxxabi.h>
 #include <iostream>
 #include <mutex>
+#include <source_location>
 #include <sstream>
 #include <typeinfo>
 #include <unordered_map>
 #include <vector>
+
+#include "task_core.hpp"
 
 namespace weft {
 
@@ -44,6 +47,7 @@ namespace {
 struct remembered {
     run_group* group;
     std::shared_ptr<exception_handler const> handler;
+    std::source_location spawned_at;
 };
 
 struct failure_registry {
@@ -92,10 +96,10 @@ void remember_failure(promise_base& failed, run_group& group) noexcept {
         auto handler = group.core().on_unhandled;
         failure_registry& all = registry();
         std::lock_guard const lock(all.mutex);
-        all.failures.try_emplace(&failed, remembered{&group, std::move(handler)});
+        all.failures.try_emplace(&failed, remembered{&group, std::move(handler), spawned_at(failed)});
     } catch (std::bad_alloc const&) {
         // No memory to wait for somebody who awaits it.
-        if (claim_report(failed)) report(*group.core().on_unhandled, {failed.exception, failed.spawned_at});
+        if (claim_report(failed)) report(*group.core().on_unhandled, {failed.exception, spawned_at(failed)});
     }
 }
 
@@ -104,10 +108,10 @@ void forget_failure(promise_base& failed) noexcept {
     std::unique_lock lock(all.mutex);
     auto const found = all.failures.find(&failed);
     if (found == all.failures.end()) return;
-    std::shared_ptr<exception_handler const> const handler = std::move(found->second.handler);
+    auto const [group, handler, spawned_at] = std::move(found->second);
     all.failures.erase(found);
     lock.unlock();
-    if (claim_report(failed)) report(*handler, {failed.exception, failed.spawned_at});
+    if (claim_report(failed)) report(*handler, {failed.exception, spawned_at});
 }
 
 void report_failures_of(run_group& group) noexcept {
@@ -126,7 +130,7 @@ void report_failures_of(run_group& group) noexcept {
             } catch (std::bad_alloc const&) {
                 break;  // the rest is reported when their handles are dropped
             }
-            if (claim_report(*failed)) unseen.push_back({what.handler, {failed->exception, failed->spawned_at}});
+            if (claim_report(*failed)) unseen.push_back({what.handler, {failed->exception, what.spawned_at}});
         }
     }
     for (item const& each : unseen) report(*each.handler, each.what);

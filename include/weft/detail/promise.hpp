@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -75,7 +74,10 @@ enum class failure : std::uint8_t { unseen, retrieved, reported };
 //   seen     How many requests to cancel that scope have come to this coroutine, or those it runs for. Valid when `scope` is.
 //   outcome  Of a gather's child it says nothing: what it came to stands in its slot.
 struct promise_base {
-    void* link;
+    union {
+        void* link;                   // with the other roles than spawned
+        suspension_list suspensions;  // what the task waits for, and its gathers' children, where that can be cancelled
+    };
     union {
         scope_ref scope;
         std::exception_ptr exception;  // with outcome::exception; such a coroutine never suspends again and needs no scope
@@ -100,17 +102,11 @@ struct promise_base {
     };
     std::uint32_t place;  // in task_registry
     union {
-        suspension_list suspensions;  // what the task waits for, and its gathers' children, where that can be cancelled
-    };
-    union {
         waiter_list waiters;  // who awaits the end; `ended_mark` once the task has ended
     };
     union {
         run_group* group;
         void* queue_link;  // with the other roles: see spare_link in lib/job.hpp
-    };
-    union {
-        std::source_location spawned_at;
     };
 
     [[nodiscard]] bool is_child() const noexcept { return detail::is_child(role); }
@@ -148,7 +144,7 @@ struct promise_base {
     }
 };
 
-static_assert(sizeof(promise_base) <= 64, "every frame pays for what stands here");
+static_assert(sizeof(promise_base) <= 48, "every frame pays for what stands here");
 
 // The promise of a suspended coroutine, from the address of its frame.
 inline promise_base& promise_of(void* frame) noexcept {
