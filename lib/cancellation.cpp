@@ -2,28 +2,20 @@
 // lib/README.md, "Cancellation", has the protocol and why it is right.
 #include "cancellation.hpp"
 
-#include <algorithm>
 #include <array>
-#include <cassert>
-#include <chrono>
-#include <memory>
+#include <cstddef>
 #include <new>
 #include <span>
-#include <utility>
+#include <unordered_map>
 #include <vector>
 
 #include <weft/detail/join.hpp>
-#include <weft/detail/time_limit.hpp>
 #include <weft/error.hpp>
-#include <weft/timeout.hpp>
 
-#include "clock.hpp"
 #include "run_group.hpp"
 #include "runtime_core.hpp"
 
 namespace weft::detail {
-
-std::exception_ptr const gather_cancelled;
 
 bool is_cancelled(std::exception_ptr const& exception) noexcept {
     try {
@@ -39,17 +31,6 @@ bool is_cancelled(std::exception_ptr const& exception) noexcept {
 
 namespace {
 
-// Requests around a scope that nobody has taken back.
-std::uint32_t open_requests_around(inner_scope const& scope) noexcept {
-    std::uint32_t sum = 0;
-    scope_ref around = scope.outer;
-    for (inner_scope const* inner = around.inner(); inner; inner = around.inner()) {
-        sum += inner->requests.load(std::memory_order_relaxed);
-        around = inner->outer;
-    }
-    return sum + static_cast<std::uint32_t>(cancelling(*around.task()));
-}
-
 bool is_inside(scope_ref scope, scope_ref whole) noexcept {
     for (;;) {
         if (scope == whole) return true;
@@ -59,26 +40,13 @@ bool is_inside(scope_ref scope, scope_ref whole) noexcept {
     }
 }
 
-// What has been asked has come to those who run in the scope.
-void note_delivery(scope_ref scope) noexcept {
-    for (inner_scope* inner = scope.inner(); inner; inner = scope.inner()) {
-        inner->delivered.store(inner->requests.load(std::memory_order_relaxed), std::memory_order_relaxed);
-        scope = inner->outer;
-    }
+void count_one(std::atomic<request_count>& count) noexcept {
+    count.store(static_cast<request_count>(count.load(std::memory_order_relaxed) + 1), std::memory_order_relaxed);
 }
 
-void count_request(std::atomic<request_count>& requests) noexcept {
-    requests.store(static_cast<request_count>(requests.load(std::memory_order_relaxed) + 1), std::memory_order_relaxed);
-}
-
-// With the list of its task locked: wakes it, unless it is just going on anyway.
+// With the list of its task locked. True: nobody else resumes it any more. False: it is about to go on anyway.
 bool take_from_source(scheduler& pool, suspension& node) noexcept {
-    switch (node.kind) {
-        case waits_for::timer: return pool.timers.disarm(static_cast<timer_entry&>(node));
-        case waits_for::task_end:
-        case waits_for::forwarded:
-        case waits_for::shielded: break;
-    }
+    if (node.kind == waits_for::timer) return pool.timers.disarm(static_cast<timer_entry&>(node));
     auto& waiting = static_cast<waiter&>(node);
     waiter_list::guard others(waiting.awaited->waiters);
     if (others.first() == &ended_mark) return false;
@@ -86,86 +54,145 @@ bool take_from_source(scheduler& pool, suspension& node) noexcept {
     return true;
 }
 
-// How many tasks may await each other in a row until it is taken for a circle.
-constexpr std::size_t longest_chain = 10'000;
+}  // namespace
 
-// A request has been counted in `scope`, whose task's list is locked: it goes to all who wait there. Answers those who are to be
-// scheduled, chained by of_task.next. Tasks that are to be cancelled in place of those who await them go to `next`.
-suspension* interrupt(suspension_list::guard& list, scope_ref scope, std::vector<promise_base*>& next, bool forwarding) noexcept {
-    suspension* woken = nullptr;
-    suspension* following = nullptr;
-    for (suspension* node = list.first(); node; node = following) {
-        following = node->of_task.next;
-        promise_base& waiting = promise_of(node->coroutine.address());
-        if (!is_inside(waiting.scope, scope)) continue;
-        if (forwarding && (node->kind == waits_for::task_end || node->kind == waits_for::forwarded)) {
-            promise_base& awaited = *static_cast<waiter*>(node)->awaited;
-            // It is about to go on, and finds the request.
-            if (has_ended(awaited)) continue;
-            try {
-                next.push_back(&awaited);
-                // relaxed: the waiter's handle keeps one until the list is unlocked.
-                awaited.references.fetch_add(1, std::memory_order_relaxed);
-                node->kind = waits_for::forwarded;
-                node->forwarded_seen = requests_in(waiting.scope);
-                note_delivery(waiting.scope);
-                continue;
-            } catch (std::bad_alloc const&) {
-                // Then it wakes at once, as if shielded.
+// One request to cancel, on its way. Who awaits a task passes it on to that, and from there it goes on, depth first, to each task once.
+// Where it comes to a coroutine that awaits a task on this very way, the tasks await each other in a circle, and that coroutine is woken
+// at once.
+class request {
+public:
+    // Without forwarding, who awaits a task is woken at once, like everybody else.
+    explicit request(bool forwarding) noexcept : forwarding_(forwarding) {}
+    request(request const&) = delete;
+    request& operator=(request const&) = delete;
+    ~request() {
+        for (auto const& each : reached_) drop_reference(*each.first);
+    }
+
+    // False: it has ended.
+    bool cancel(promise_base& task) noexcept {
+        root_ = &task;
+        if (!cancel_one(task)) return false;
+        go_on();
+        return true;
+    }
+
+    // The first half of cancelling a scope. Once it returns, the scope may be left.
+    void count_in(inner_scope& scope) noexcept {
+        suspension_list::guard list(scope.task->suspensions);
+        count_one(scope.requests);
+        interrupt(list, scope_ref(&scope));
+    }
+    void go_on() noexcept {
+        wake();
+        while (!next_.empty()) {
+            promise_base& task = *next_.back();
+            progress& of = reached_.find(&task)->second;
+            if (of == progress::ahead) {
+                of = progress::on_the_way;
+                static_cast<void>(cancel_one(task));
+                wake();
+            } else {
+                // All that lies beyond it has been reached.
+                of = progress::behind;
+                next_.pop_back();
             }
         }
-        if (!take_from_source(scope.task()->group->core().pool, *node)) continue;
-        list.remove(*node);
-        node->listed = false;
-        node->of_task.next = woken;
-        woken = node;
     }
-    return woken;
-}
 
-suspension* count_and_interrupt(std::atomic<request_count>& requests, scope_ref scope, std::vector<promise_base*>& next,
-                                bool forwarding) noexcept {
-    suspension_list::guard list(scope.task()->suspensions);
-    count_request(requests);
-    return interrupt(list, scope, next, forwarding);
-}
+private:
+    enum class progress { ahead, on_the_way, behind };
 
-void schedule_all(suspension* woken) noexcept {
-    while (woken) {
-        // Once it is scheduled, the node may be gone.
-        suspension* const next = woken->of_task.next;
-        bool const of_other_runtime = woken->kind != waits_for::timer && static_cast<waiter*>(woken)->of_other_runtime;
-        schedule_cancelled(promise_of(woken->coroutine.address()), of_other_runtime);
-        woken = next;
+    bool cancel_one(promise_base& task) noexcept {
+        suspension_list::guard list(task.suspensions);
+        {
+            // With this lock, too: see end_spawned.
+            waiter_list::guard const waiters(task.waiters);
+            if (waiters.first() == &ended_mark) return false;
+            count_one(task.requests);
+        }
+        interrupt(list, scope_ref(&task));
+        return true;
     }
-}
 
-// Cancels the tasks in `next`, and drops the references to them.
-void cancel_all(std::vector<promise_base*>& next) noexcept {
-    for (std::size_t cancelled = 0; !next.empty(); ++cancelled) {
-        promise_base& task = *next.back();
-        next.pop_back();
-        if (!has_ended(task)) schedule_all(count_and_interrupt(task.requests, scope_ref(&task), next, cancelled < longest_chain));
-        drop_reference(task);
+    // Goes to all who wait in `scope`, with the list of its task locked.
+    void interrupt(suspension_list::guard& list, scope_ref scope) noexcept {
+        suspension* following = nullptr;
+        for (suspension* node = list.first(); node; node = following) {
+            following = node->of_task.next;
+            scope_ref const its = promise_of(node->coroutine.address()).scope;
+            if (!is_inside(its, scope)) continue;
+            if (node->kind == waits_for::task_end || node->kind == waits_for::forwarded) {
+                promise_base& awaited = *static_cast<waiter*>(node)->awaited;
+                if (has_ended(awaited)) continue;  // it is about to go on, and finds the request
+                if (forward(awaited)) {
+                    note_forwarding(*node, its, requests_in(its));
+                    continue;
+                }
+            }
+            if (!take_from_source(scope.task()->group->core().pool, *node)) continue;
+            list.remove(*node);
+            node->listed = false;
+            // The list has the newest first: the oldest is to be woken first.
+            node->of_task.next = woken_;
+            woken_ = node;
+        }
     }
-}
 
-}  // namespace
+    // False: it cannot be.
+    bool forward(promise_base& awaited) noexcept {
+        if (!forwarding_ || &awaited == root_) return false;
+        try {
+            auto const [place, is_new] = reached_.try_emplace(&awaited, progress::ahead);
+            // relaxed: until the list is unlocked, the handle that is awaited keeps one.
+            if (is_new) awaited.references.fetch_add(1, std::memory_order_relaxed);
+            if (place->second == progress::on_the_way) return false;
+            if (place->second == progress::ahead) next_.push_back(&awaited);
+            return true;
+        } catch (std::bad_alloc const&) {
+            return false;
+        }
+    }
+
+    // With no list locked.
+    void wake() noexcept {
+        while (woken_) {
+            // Once it is scheduled, the node may be gone.
+            suspension& node = *woken_;
+            woken_ = node.of_task.next;
+            bool const awaited_foreign = node.kind != waits_for::timer && static_cast<waiter&>(node).of_other_runtime;
+            schedule_cancelled(promise_of(node.coroutine.address()), awaited_foreign);
+        }
+    }
+
+    bool const forwarding_;
+    promise_base* root_ = nullptr;
+    suspension* woken_ = nullptr;
+    std::vector<promise_base*> next_;  // a task may stand here twice; the upper one counts
+    std::unordered_map<promise_base*, progress> reached_;  // each with a reference
+};
 
 bool request_cancel(promise_base& task) noexcept {
     WEFT_COMPILER_BARRIER();
-    if (has_ended(task)) return false;
-    std::vector<promise_base*> next;
-    schedule_all(count_and_interrupt(task.requests, scope_ref(&task), next, true));
-    cancel_all(next);
-    return true;
+    return request(true).cancel(task);
+}
+
+void cancel_scope(inner_scope& scope, void (*counted)(inner_scope&) noexcept) noexcept {
+    request asked(true);
+    asked.count_in(scope);
+    counted(scope);
+    asked.go_on();
+}
+
+void cancel_scope(inner_scope& scope) noexcept {
+    WEFT_COMPILER_BARRIER();
+    cancel_scope(scope, [](inner_scope&) noexcept {});
 }
 
 void cancel_tasks_of(run_group& group) noexcept {
     WEFT_COMPILER_BARRIER();
     group.begin_cancelling();
     task_registry& tasks = group.core().tasks;
-    std::vector<promise_base*> nobody;
     std::array<promise_base*, 256> some;
     for (std::size_t from = 0; from != tasks.end();) {
         std::size_t count = 0;
@@ -178,9 +205,33 @@ void cancel_tasks_of(run_group& group) noexcept {
         });
         for (promise_base* const task : std::span(some).first(count)) {
             // Those that await each other need not wait for each other: all are cancelled.
-            if (!has_ended(*task)) schedule_all(count_and_interrupt(task->requests, scope_ref(task), nobody, false));
+            static_cast<void>(request(false).cancel(*task));
             drop_reference(*task);
         }
+    }
+}
+
+// ---- Counts
+
+namespace {
+
+// Requests around a scope that nobody has taken back.
+std::uint32_t open_requests_around(inner_scope const& scope) noexcept {
+    std::uint32_t sum = 0;
+    scope_ref around = scope.outer;
+    for (inner_scope const* inner = around.inner(); inner; inner = around.inner()) {
+        sum += inner->requests.load(std::memory_order_relaxed);
+        around = inner->outer;
+    }
+    return sum + static_cast<std::uint32_t>(cancelling(*around.task()));
+}
+
+}  // namespace
+
+void note_delivery(scope_ref scope) noexcept {
+    for (inner_scope* inner = scope.inner(); inner; inner = scope.inner()) {
+        inner->delivered.store(inner->requests.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        scope = inner->outer;
     }
 }
 
@@ -191,10 +242,10 @@ int cancelling(promise_base const& task) noexcept {
 
 int uncancel(promise_base& task) noexcept {
     WEFT_COMPILER_BARRIER();
-    suspension_list::guard list(task.suspensions);
+    suspension_list::guard const list(task.suspensions);
     int const open = cancelling(task);
     if (open == 0) return 0;
-    count_request(task.taken_back);
+    count_one(task.taken_back);
     worker* const here = this_worker;
     if (open == 1 && here && here->scope.task() == &task) {
         // None is left: one that has not come yet does not come any more. Those of scopes inside the task stay.
@@ -210,17 +261,57 @@ int uncancel(promise_base& task) noexcept {
     return open - 1;
 }
 
+bool cancelled_around(inner_scope const& scope) noexcept {
+    return open_requests_around(scope) > scope.outer_requests;
+}
+
+void cancel_again() noexcept {
+    WEFT_COMPILER_BARRIER();
+    --this_worker->seen;
+}
+
+// ---- Scopes
+
+void enter(worker& here, inner_scope& scope, void* frame) noexcept {
+    scope.outer = here.scope;
+    scope.task = here.scope.task();
+    scope.frame = frame;
+    // What has been asked but has not come yet is still to come.
+    unsigned const unseen = static_cast<request_count>(requests_in(here.scope) - here.seen);
+    scope.outer_requests = open_requests_around(scope) - unseen;
+    here.scope = scope_ref(&scope);
+}
+
+void leave(worker& here, inner_scope& scope) noexcept {
+    assert(here.scope == scope_ref(&scope));
+    // What has not come yet: that of the scope itself is forgotten, that of those around it is not.
+    request_count const around = requests_in(scope.outer);
+    request_count const requests = scope.requests.load(std::memory_order_relaxed);
+    unsigned const unseen = static_cast<request_count>(around + requests - here.seen);
+    unsigned const unseen_inside = static_cast<request_count>(requests - scope.delivered.load(std::memory_order_relaxed));
+    here.scope = scope.outer;
+    here.seen = static_cast<request_count>(around - (unseen - unseen_inside));
+}
+
+void enter_scope(inner_scope& scope) noexcept {
+    WEFT_COMPILER_BARRIER();
+    enter(*this_worker, scope, nullptr);
+}
+
+void leave_scope(inner_scope& scope) noexcept {
+    WEFT_COMPILER_BARRIER();
+    leave(*this_worker, scope);
+}
+
 // ---- Delivery
 
 namespace {
 
 // Whether a limit that this coroutine has made has passed, and nothing has been asked from outside it meanwhile.
-bool own_limit_passed(scope_ref scope, promise_base const& coroutine) noexcept {
-    void* const frame = handle_of(const_cast<promise_base&>(coroutine)).address();
+bool own_limit_passed(scope_ref scope, promise_base& coroutine) noexcept {
+    void* const frame = handle_of(coroutine).address();
     for (inner_scope const* inner = scope.inner(); inner; inner = scope.inner()) {
-        if (inner->frame == frame && inner->requests.load(std::memory_order_relaxed) != 0 &&
-            open_requests_around(*inner) == inner->outer_requests)
-            return true;
+        if (inner->frame == frame && inner->requests.load(std::memory_order_relaxed) != 0 && !cancelled_around(*inner)) return true;
         scope = inner->outer;
     }
     return false;
@@ -269,170 +360,15 @@ void rethrow(promise_base const& failed) {
     std::rethrow_exception(failed.exception);
 }
 
-void note_cancellation(join& joined) noexcept {
+bool note_cancellation(join& joined) noexcept {
     promise_base& parent = *joined.parent;
-    // relaxed, both: the children's ends happen before this, and nobody else looks.
-    if (requests_in(parent.scope) != parent.seen) [[unlikely]]
-        joined.first_failed.store(&gather_cancelled, std::memory_order_relaxed);
-}
-
-// ---- Scopes and time limits
-
-namespace {
-
-void enter(worker& here, inner_scope& scope, promise_base& coroutine) noexcept {
-    scope.outer = here.scope;
-    scope.task = here.scope.task();
-    scope.frame = handle_of(coroutine).address();
-    scope.outer_requests = open_requests_around(scope);
-    here.scope = scope_ref(&scope);
-}
-
-void leave(worker& here, inner_scope& scope) noexcept {
-    assert(here.scope == scope_ref(&scope));
-    // What has not come yet: that of the scope itself is forgotten, that of those around it is not.
-    request_count const around = requests_in(scope.outer);
-    request_count const requests = scope.requests.load(std::memory_order_relaxed);
-    unsigned const unseen = static_cast<request_count>(around + requests - here.seen);
-    unsigned const unseen_inside = static_cast<request_count>(requests - scope.delivered.load(std::memory_order_relaxed));
-    here.scope = scope.outer;
-    here.seen = static_cast<request_count>(around - (unseen - unseen_inside));
-}
-
-void free_limit(time_limit* limit) noexcept {
-    std::destroy_at(limit);
-    free_frame(limit, sizeof(time_limit));
-}
-
-time_limit* make_limit(inner_scope& scope, std::int64_t deadline) {
-    auto* const limit = std::construct_at(static_cast<time_limit*>(allocate_frame(sizeof(time_limit))));
-    limit->scope = &scope;
-    limit->deadline = deadline;
-    return limit;
-}
-
-// Its timer is not to pass any more. False: it is passing, or has passed.
-bool stop_limit(timer_driver& timers, inner_scope& scope) noexcept {
-    time_limit* const limit = std::exchange(scope.limit, nullptr);
-    if (!scope.limit_started || timers.disarm(*limit)) {
-        free_limit(limit);
-        return true;
-    }
-    // acq_rel. Pairs with: itself in pass_limit. Makes visible: to who frees it, all that the other has done with it.
-    time_limit::stage reached = time_limit::stage::open;
-    if (limit->reached.compare_exchange_strong(reached, time_limit::stage::left, std::memory_order_acq_rel)) return true;
-    scope.limit = limit;
-    return false;
-}
-
-}  // namespace
-
-void start_limits(worker& here, scope_ref scope) noexcept {
-    for (inner_scope* inner = scope.inner(); inner; inner = scope.inner()) {
-        if (inner->limit && !inner->limit_started && inner->limit->deadline != forever) {
-            inner->limit_started = true;
-            inner->limit->armed = steady_now();
-            here.armed_timer();
-            here.pool().timers.arm(*inner->limit, here.index());
-        }
-        scope = inner->outer;
-    }
-}
-
-void pass_limit(timer_entry& due) noexcept {
-    auto& limit = static_cast<time_limit&>(due);
-    // acq_rel: as in stop_limit.
-    time_limit::stage reached = time_limit::stage::open;
-    if (!limit.reached.compare_exchange_strong(reached, time_limit::stage::passing, std::memory_order_acq_rel)) return free_limit(&limit);
-    inner_scope& scope = *limit.scope;
-    std::vector<promise_base*> next;
-    suspension* const woken = count_and_interrupt(scope.requests, scope_ref(&scope), next, true);
-    // release. Pairs with: leave_limited. From here on the scope may be gone.
-    limit.reached.store(time_limit::stage::passed, std::memory_order_release);
-    schedule_all(woken);
-    cancel_all(next);
-}
-
-void enter_limited(inner_scope& scope, promise_base& coroutine, std::int64_t deadline) {
-    WEFT_COMPILER_BARRIER();
-    worker& here = *this_worker;
-    scope.limit = make_limit(scope, deadline);
-    enter(here, scope, coroutine);
-    if (deadline <= here.pool().clock.now()) scope.requests.store(1, std::memory_order_relaxed);
-}
-
-void leave_limited(inner_scope& scope) noexcept {
-    WEFT_COMPILER_BARRIER();
-    worker& here = *this_worker;
-    if (!stop_limit(here.pool().timers, scope)) {
-        // acquire. Pairs with: pass_limit. It is about to be done.
-        while (scope.limit->reached.load(std::memory_order_acquire) != time_limit::stage::passed) WEFT_SPIN_PAUSE();
-        free_limit(scope.limit);
-    }
-    leave(here, scope);
-}
-
-std::int64_t moment_in(std::int64_t nanoseconds) noexcept {
-    WEFT_COMPILER_BARRIER();
-    std::int64_t const now = this_worker->pool().clock.now();
-    return nanoseconds >= forever - now ? forever : now + nanoseconds;
+    request_count const requests = requests_in(parent.scope);
+    if (requests == parent.seen) [[likely]] return false;
+    parent.seen = requests;
+    note_delivery(parent.scope);
+    // relaxed: the children's ends happen before this, and nobody else looks.
+    joined.first_failed.fetch_or(join::parent_cancelled, std::memory_order_relaxed);
+    return true;
 }
 
 }  // namespace weft::detail
-
-namespace weft {
-
-namespace {
-
-std::chrono::steady_clock::time_point time_point_of(std::int64_t nanoseconds) noexcept {
-    return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(nanoseconds));
-}
-
-}  // namespace
-
-std::optional<timeout_scope::time_point> timeout_scope::when() const noexcept {
-    detail::suspension_list::guard const list(scope_.task->suspensions);
-    std::int64_t const moment = scope_.limit->deadline;
-    if (moment == detail::forever) return std::nullopt;
-    return time_point_of(moment);
-}
-
-void timeout_scope::reschedule(std::optional<time_point> when) {
-    WEFT_COMPILER_BARRIER();
-    detail::worker& here = *detail::this_worker;
-    std::int64_t const deadline = when ? detail::saturated_nanoseconds(when->time_since_epoch()) : detail::forever;
-    detail::time_limit* const limit = detail::make_limit(scope_, deadline);
-    {
-        detail::suspension_list::guard const list(scope_.task->suspensions);
-        if (!expired() && detail::stop_limit(here.pool().timers, scope_)) {
-            scope_.limit = limit;
-            // The next await that waits starts it; those that wait already, in other branches of a gather, do not.
-            scope_.limit_started = false;
-            detail::start_limits(here, detail::scope_ref(&scope_));
-            return;
-        }
-    }
-    detail::free_limit(limit);
-    throw invalid_state("weft::timeout_scope: the limit has passed and cannot be moved any more; make another one");
-}
-
-bool timeout_scope::expired() const noexcept {
-    return scope_.requests.load(std::memory_order_relaxed) != 0;
-}
-
-std::optional<std::chrono::steady_clock::time_point> deadline() noexcept {
-    WEFT_COMPILER_BARRIER();
-    detail::worker const* const here = detail::this_worker;
-    if (!here) return std::nullopt;
-    std::int64_t nearest = detail::forever;
-    detail::scope_ref scope = here->scope;
-    detail::suspension_list::guard const list(scope.task()->suspensions);
-    for (detail::inner_scope const* inner = scope.inner(); inner; inner = scope.inner()) {
-        if (inner->limit) nearest = std::min(nearest, inner->limit->deadline);
-        scope = inner->outer;
-    }
-    if (nearest == detail::forever) return std::nullopt;
-    return time_point_of(nearest);
-}
-
-}  // namespace weft

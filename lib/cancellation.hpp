@@ -2,9 +2,11 @@
 // How a coroutine suspends so that it can be cancelled, and how that is done. lib/README.md, "Cancellation".
 #pragma once
 
+#include <cassert>
 #include <coroutine>
 #include <exception>
 
+#include <weft/detail/entered_scope.hpp>
 #include <weft/detail/promise.hpp>
 #include <weft/detail/suspension.hpp>
 
@@ -27,10 +29,23 @@ namespace weft::detail {
 
 // Starts the timers of the limits that hold in `scope`, where that has not been done. With the task's list locked.
 void start_limits(worker& here, scope_ref scope) noexcept;
+// The same where the worker runs now, with the list not locked.
+void start_limits_here(worker& here) noexcept;
+
+// What has been asked has come to those who run in the scope.
+void note_delivery(scope_ref scope) noexcept;
+
+// The task that a listed coroutine waits for is cancelled in its place; by that it has seen the requests.
+inline void note_forwarding(suspension& node, scope_ref scope, request_count requests) noexcept {
+    node.kind = waits_for::forwarded;
+    node.forwarded_seen = requests;
+    note_delivery(scope);
+}
 
 // Suspends a coroutine. `arm` sees to it that it is resumed; it runs with the task's list locked, perhaps when the coroutine has been
 // resumed already elsewhere, and answers false where there is nothing to wait for. A coroutine that has been cancelled goes to the
-// back of the line instead. Either way it calls `resumed` when it goes on. False: it does so at once, and need not.
+// back of the line instead; but one that waits for the end of a task waits, and `arm`, which hears of it, cancels that task. Either
+// way it calls `resumed` when it goes on. False: it does so at once, and need not.
 template <class Arm>
 bool suspend_cancellably(worker& here, promise_base& suspending, suspension& node, Arm arm) noexcept {
     leave_fork(here, suspending);
@@ -39,10 +54,13 @@ bool suspend_cancellably(worker& here, promise_base& suspending, suspension& nod
     {
         suspension_list::guard list(scope.task()->suspensions);
         if (scope.inner()) [[unlikely]] start_limits(here, scope);
-        if (requests_in(scope) == here.seen) [[likely]] {
+        request_count const requests = requests_in(scope);
+        bool const cancelled = requests != here.seen;
+        if (!cancelled || node.kind == waits_for::task_end) [[likely]] {
             list.add(node);
             node.listed = true;
-            if (arm()) return true;
+            if (cancelled) [[unlikely]] note_forwarding(node, scope, requests);
+            if (arm(cancelled)) return true;
             list.remove(node);
             node.listed = false;
             node.coroutine = nullptr;
@@ -54,11 +72,17 @@ bool suspend_cancellably(worker& here, promise_base& suspending, suspension& nod
     return true;
 }
 
+// A coroutine with that frame, or none in particular, enters a scope in which it runs here, and leaves it.
+void enter(worker& here, inner_scope& scope, void* frame) noexcept;
+void leave(worker& here, inner_scope& scope) noexcept;
+// `counted` is called when the scope may be left.
+void cancel_scope(inner_scope& scope, void (*counted)(inner_scope&) noexcept) noexcept;
+
 // Every task of a group that is alive is cancelled, and those that are spawned from now on before they begin.
 void cancel_tasks_of(run_group& group) noexcept;
 
-// All children of the gather have ended, and its parent goes on: has it been cancelled while it waited?
-void note_cancellation(join& joined) noexcept;
+// All children of the gather have ended, and its parent goes on: has it been cancelled while it waited? The gather tells it, then.
+[[nodiscard]] bool note_cancellation(join& joined) noexcept;
 
 // The exception of a task that was cancelled.
 [[nodiscard]] bool is_cancelled(std::exception_ptr const& exception) noexcept;

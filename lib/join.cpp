@@ -30,8 +30,12 @@ WEFT_NOINLINE bool settle(worker& here, join& joined, std::uint32_t ended) noexc
     // acquire-only or release-only, the parent may read a result that is not there yet.
     // Not the last: from here on the join may be gone.
     if (joined.pending.fetch_sub(ended + 1, std::memory_order_acq_rel) != ended + 1) return true;
+    if (note_cancellation(joined)) [[unlikely]] {
+        // On top of another fork's stack nothing is cancelled: that fork's next child would be told, too. From the loop it goes on.
+        here.make_ready(handle_of(*joined.parent));
+        return true;
+    }
     here.stay_in_fork();
-    note_cancellation(joined);
     return false;
 }
 
@@ -198,8 +202,8 @@ void end_away(slot_base const& ended) noexcept {
 std::coroutine_handle<> arrive(worker& here, join& joined) noexcept {
     // acq_rel: as in `settle`.
     if (joined.pending.fetch_sub(1, std::memory_order_acq_rel) != 1) return {};
+    static_cast<void>(note_cancellation(joined));
     go_on_as_parent(here, joined);
-    note_cancellation(joined);
     return handle_of(*joined.parent);
 }
 
@@ -207,8 +211,8 @@ void record_exception(slot_base& failed, std::exception_ptr& place) noexcept {
     std::construct_at(&place, std::current_exception());
     // relaxed: the exception itself is published by the child's end; this only decides who was first. An atomic exchange, because
     // children fail at the same time.
-    std::exception_ptr const* nobody = nullptr;
-    failed.joined().first_failed.compare_exchange_strong(nobody, &place, std::memory_order_relaxed);
+    std::uintptr_t nobody = 0;
+    failed.joined().first_failed.compare_exchange_strong(nobody, reinterpret_cast<std::uintptr_t>(&place), std::memory_order_relaxed);
     failed.state |= slot_base::holds_exception;
 }
 

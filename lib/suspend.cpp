@@ -22,7 +22,7 @@ void arm(worker& here, timer_entry& entry, promise_base& sleeper, std::int64_t n
     // While a paused clock stands still, many are armed at one time by it.
     entry.armed = here.pool().clock.paused() ? steady_now() : now;
     here.armed_timer();
-    suspend_cancellably(here, sleeper, entry, [&] {
+    suspend_cancellably(here, sleeper, entry, [&](bool) {
         here.pool().timers.arm(entry, here.index());
         return true;
     });
@@ -39,6 +39,7 @@ void go_to_back(timer_entry& entry, promise_base& sleeper) noexcept {
 void suspend_to_back(promise_base& yielding) noexcept {
     WEFT_COMPILER_BARRIER();
     worker& here = *this_worker;
+    if (here.scope.inner()) [[unlikely]] start_limits_here(here);
     leave_fork(here, yielding);
     here.make_ready(handle_of(yielding));
 }
@@ -86,6 +87,7 @@ relay bring_back(promise_base& suspended) {
 std::coroutine_handle<> relay_to_current_runtime(promise_base& suspended) {
     WEFT_COMPILER_BARRIER();
     std::coroutine_handle<> const made = bring_back(suspended).frame;
+    if (this_worker->scope.inner()) [[unlikely]] start_limits_here(*this_worker);
     leave_fork(*this_worker, suspended);
     this_worker->pool().expect_foreign();
     return made;

@@ -198,9 +198,16 @@ std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
 
 namespace {
 
-void tell_waiters(worker& here, promise_base& task) noexcept {
-    // Its unlocking pairs with: has_ended. Makes visible: outcome and value.
-    waiter* newest = waiter_list::guard(task.waiters).exchange(&ended_mark);
+// False: nothing done, since the task has been cancelled in a way that it has not `seen`. The unlocking pairs with: has_ended. Makes
+// visible: outcome and value.
+bool mark_ended(promise_base& task, request_count const* seen, waiter*& newest) noexcept {
+    waiter_list::guard waiters(task.waiters);
+    if (seen && task.requests.load(std::memory_order_relaxed) != *seen) [[unlikely]] return false;
+    newest = waiters.exchange(&ended_mark);
+    return true;
+}
+
+void tell(worker& here, promise_base& task, waiter* newest) noexcept {
     waiter* oldest = nullptr;
     while (newest) {
         waiter* const next = newest->of_awaited.next;
@@ -225,10 +232,10 @@ bool end_spawned(promise_base& task) noexcept {
     if (task.outcome == outcome::exception) [[unlikely]] {
         task.state.was_cancelled = is_cancelled(task.exception);
         if (!task.state.was_cancelled) remember_failure(task, *task.group);
-    } else if (task.requests.load(std::memory_order_relaxed) != here.seen) [[unlikely]] {
-        return false;
     }
-    tell_waiters(here, task);
+    waiter* newest = nullptr;
+    if (!mark_ended(task, task.outcome == outcome::value ? &here.seen : nullptr, newest)) return false;
+    tell(here, task, newest);
     return true;
 }
 
@@ -237,7 +244,9 @@ void end_cancelled(promise_base& task) noexcept {
     std::construct_at(&task.exception, std::make_exception_ptr(cancelled()));
     task.outcome = outcome::exception;
     task.state.was_cancelled = true;
-    tell_waiters(*this_worker, task);
+    waiter* newest = nullptr;
+    static_cast<void>(mark_ended(task, nullptr, newest));
+    tell(*this_worker, task, newest);
 }
 
 std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_base& waiting) {
@@ -247,13 +256,23 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
     // Under a paused clock only: elsewhere the task's runtime may be gone by now, if the task has ended.
     node.of_other_runtime = here.pool().clock.paused() && &task.group->core().pool != &here.pool();
     node.awaited = &task;
-    bool const suspended = suspend_cancellably(here, waiting, node, [&] {
+    bool forward = false;
+    bool const suspended = suspend_cancellably(here, waiting, node, [&](bool cancelled) {
         waiter_list::guard others(task.waiters);
         if (others.first() == &ended_mark) return false;
         if (node.of_other_runtime) here.pool().expect_foreign();
         others.add(node);
+        if (cancelled) {
+            // As if the request had come later: it goes to the task. The handle may be gone once the list is unlocked.
+            forward = true;
+            task.references.fetch_add(1, std::memory_order_relaxed);
+        }
         return true;
     });
+    if (forward) [[unlikely]] {
+        static_cast<void>(request_cancel(task));
+        drop_reference(task);
+    }
     return suspended ? std::noop_coroutine() : here.transfer(handle_of(waiting));
 }
 
@@ -278,6 +297,7 @@ void release_ended(promise_base& task, unsigned index) noexcept {
     // The destructors of the coroutine's parameters may spawn, when its promise is gone already: for the same run, then.
     promise_base in_its_place;
     in_its_place.group = &group;
+    std::construct_at(&in_its_place.suspensions);
     this_worker->scope = scope_ref(&in_its_place);
     group.core().tasks.remove(index, task.place);
     drop_reference(task);

@@ -142,10 +142,12 @@ protected:
         });
         join_.forget_failure();
     }
-    // Whether the gather itself was cancelled: then its results do not count.
+    // Whether it was cancelled while it waited: then the results do not count.
     [[nodiscard]] bool cancelled() const noexcept { return join_.cancelled(); }
+    template <bool ReturnExceptions>
     [[noreturn]] WEFT_NOINLINE void rethrow_first(auto visit_slots) {
-        std::exception_ptr const first = cancelled() ? std::exception_ptr{} : *join_.first_failed.load(std::memory_order_relaxed);
+        std::exception_ptr const* const place = ReturnExceptions ? nullptr : join_.first_exception();
+        std::exception_ptr const first = place ? *place : std::exception_ptr{};
         drop_exceptions(visit_slots);
         rethrow_to(*join_.parent, first);
     }
@@ -215,7 +217,7 @@ private:
     template <std::size_t... Index>
     auto collect(std::index_sequence<Index...>) {
         if constexpr (count != 0)
-            if (ReturnExceptions ? cancelled() : failed()) [[unlikely]] rethrow_first(each_slot());
+            if (ReturnExceptions ? cancelled() : failed()) [[unlikely]] this->template rethrow_first<ReturnExceptions>(each_slot());
         if constexpr (ReturnExceptions || count == 0 || !(std::is_void_v<Values> && ...))
             return std::tuple<element_t<ReturnExceptions, Values>...>(
                 take_element<ReturnExceptions, Values>(std::get<Index>(slots_))...);
@@ -290,7 +292,7 @@ public:
     }
 
     auto await_resume() {
-        if (ReturnExceptions ? cancelled() : failed()) [[unlikely]] rethrow_first(each_slot());
+        if (ReturnExceptions ? cancelled() : failed()) [[unlikely]] this->template rethrow_first<ReturnExceptions>(each_slot());
         if constexpr (gives_results) {
             for (slot<Value>& place : slots_) results_.push_back(take_element<ReturnExceptions, Value>(place));
             return std::move(results_);

@@ -100,8 +100,12 @@ public:
 
     template <bool Consume>
     class awaiter;
-    awaiter<false> operator co_await() const& { return awaiter<false>{checked()}; }
-    awaiter<true> operator co_await() && { return awaiter<true>{checked()}; }
+    awaiter<false> operator co_await() const& { return awaiter<false>{checked(), false}; }
+    awaiter<true> operator co_await() && { return awaiter<true>{checked(), false}; }
+
+    // For the library: what shield awaits.
+    awaiter<false> shielded() const& { return awaiter<false>{checked(), true}; }
+    awaiter<true> shielded() && { return awaiter<true>{checked(), true}; }
 
     // For the library: a handle that takes over one reference.
     explicit join_handle(std::coroutine_handle<promise_type> task) noexcept : task_(&task.promise()) {}
@@ -126,7 +130,7 @@ class join_handle<Value>::awaiter {
 public:
     using weft_native_awaitable = void;
 
-    explicit awaiter(promise_type& task) noexcept : task_(&task) {}
+    awaiter(promise_type& task, bool shielded) noexcept : task_(&task), node_(shielded) {}
 
     bool await_ready() const noexcept { return detail::has_ended(*task_); }
 

@@ -10,9 +10,11 @@
 #include <weft/run.hpp>
 #include <weft/runtime.hpp>
 
+#include <weft/first.hpp>
 #include <weft/gather.hpp>
 #include <weft/interval.hpp>
 #include <weft/result.hpp>
+#include <weft/shield.hpp>
 #include <weft/sleep.hpp>
 #include <weft/spawn.hpp>
 #include <weft/timeout.hpp>

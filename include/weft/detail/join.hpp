@@ -17,9 +17,6 @@ namespace weft::detail {
 
 struct promise_base;
 
-// Stands for the exception of a gather whose parent has been cancelled while it waited.
-WEFT_API extern std::exception_ptr const gather_cancelled;
-
 // One gather. Lives in the awaiting coroutine's frame; the children's slots point at it.
 struct join {
     promise_base* parent;
@@ -29,8 +26,9 @@ struct join {
     union {
         std::atomic<std::uint32_t> pending;
     };
-    // The exception that came first in time, in its slot; or `gather_cancelled`.
-    std::atomic<std::exception_ptr const*> first_failed{nullptr};
+    // The address of the exception that came first in time, in its slot; with the lowest bit set where the parent has been cancelled
+    // while it waited.
+    std::atomic<std::uintptr_t> first_failed{0};
 
     join() noexcept {}
 
@@ -40,9 +38,14 @@ struct join {
         std::construct_at(&pending, count + 1);  // the push that lets thieves see the children publishes it
     }
     // Both once all have ended. relaxed: the end of every child happens before this (the acquire in lib/join.cpp).
-    [[nodiscard]] bool failed() const noexcept { return first_failed.load(std::memory_order_relaxed) != nullptr; }
-    [[nodiscard]] bool cancelled() const noexcept { return first_failed.load(std::memory_order_relaxed) == &gather_cancelled; }
-    void forget_failure() noexcept { first_failed.store(nullptr, std::memory_order_relaxed); }
+    [[nodiscard]] bool failed() const noexcept { return first_failed.load(std::memory_order_relaxed) != 0; }
+    [[nodiscard]] bool cancelled() const noexcept { return (first_failed.load(std::memory_order_relaxed) & parent_cancelled) != 0; }
+    [[nodiscard]] std::exception_ptr const* first_exception() const noexcept {
+        return reinterpret_cast<std::exception_ptr const*>(first_failed.load(std::memory_order_relaxed) & ~parent_cancelled);
+    }
+    void forget_failure() noexcept { first_failed.store(0, std::memory_order_relaxed); }
+
+    static constexpr std::uintptr_t parent_cancelled = 1;
 };
 
 static_assert(alignof(join) > (slot_base::holds_exception | slot_base::holds_value), "slots keep two bits in a join's address");

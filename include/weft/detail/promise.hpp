@@ -191,7 +191,7 @@ struct final_awaiter {
         promise_base& promise = suspended.promise();
         if (promise.role == role::awaited) return transfer_to(std::coroutine_handle<>::from_address(promise.link));
         if (!end_spawned(promise)) [[unlikely]] {
-            promise.drop_value();
+            suspended.promise().drop_value();
             end_cancelled(promise);
         }
         return std::noop_coroutine();

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// A part of a coroutine that can be cancelled by itself, as first, wait and task groups need it.
+#pragma once
+
+#include <weft/detail/config.hpp>
+#include <weft/detail/scope.hpp>
+
+namespace weft::detail {
+
+WEFT_API WEFT_NOIPA void enter_scope(inner_scope& scope) noexcept;
+WEFT_API WEFT_NOIPA void leave_scope(inner_scope& scope) noexcept;
+// What runs in it is cancelled. As long as it has not been left; any thread.
+WEFT_API WEFT_NOIPA void cancel_scope(inner_scope& scope) noexcept;
+// Whether it has been asked from around the scope, since it was entered, to cancel what is in it.
+[[nodiscard]] WEFT_API bool cancelled_around(inner_scope const& scope) noexcept;
+// The coroutine that runs here has been cancelled and will not say so: its next await is told again.
+WEFT_API WEFT_NOIPA void cancel_again() noexcept;
+
+// A local variable of a coroutine.
+class entered_scope {
+public:
+    entered_scope() noexcept { enter_scope(scope_); }
+    entered_scope(entered_scope const&) = delete;
+    entered_scope& operator=(entered_scope const&) = delete;
+    ~entered_scope() { leave_scope(scope_); }
+
+    void cancel() noexcept { cancel_scope(scope_); }
+    [[nodiscard]] bool cancelled_around() const noexcept { return detail::cancelled_around(scope_); }
+
+private:
+    inner_scope scope_;
+};
+
+}  // namespace weft::detail
