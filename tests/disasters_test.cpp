@@ -2,6 +2,7 @@
 // The disasters of this field, each by name: what has gone wrong in schedulers before must not go wrong here. Most of them show as
 // a hang, which the watchdog reports, or as an error that a sanitizer sees.
 #include "support/catch.hpp"
+#include "support/foreign.hpp"
 #include "support/seed.hpp"
 #include "support/watchdog.hpp"
 
@@ -83,12 +84,22 @@ TEST_CASE("no wake-up is lost between the last look and the park: one job at a t
 namespace {
 
 // Spawns the next one and keeps its worker until that has begun, so another worker must be awake for it.
-weft::task<> hand_on(std::atomic<int>& begun, int left, std::uint32_t random) {
+weft::task<> hand_on(std::atomic<int>& begun, weft::test::gate& last_begun, int left, std::uint32_t random) {
     int const mine = begun.fetch_add(1) + 1;
-    if (left == 0) co_return;
+    if (left == 0) {
+        last_begun.open();
+        co_return;
+    }
     if (random % 4 == 0) spin_for(std::chrono::microseconds(random / 4 % 50));
-    weft::spawn(hand_on(begun, left - 1, random * 1'664'525u + 1'013'904'223u));
+    weft::spawn(hand_on(begun, last_begun, left - 1, random * 1'664'525u + 1'013'904'223u));
     wait_until([&] { return begun.load() > mine; });
+}
+
+// The main task only waits: awake, it would keep a worker awake.
+weft::task<> hand_on_to_the_last(std::atomic<int>& begun, int count, std::uint32_t random) {
+    weft::test::gate last_begun;
+    weft::spawn(hand_on(begun, last_begun, count, random));
+    co_await last_begun;
 }
 
 }  // namespace
@@ -97,7 +108,7 @@ TEST_CASE("no wake-up is lost when a worker spawns for a sleeping one: one job t
     const weft::test::watchdog guard{60s, "a job spawned to and fro"};
     for (const unsigned count : {2u, 3u, 8u}) {
         std::atomic<int> begun{0};
-        weft::run(hand_on(begun, scaled(10'000), static_cast<std::uint32_t>(weft::test::seed())), workers(count));
+        weft::run(hand_on_to_the_last(begun, scaled(10'000), static_cast<std::uint32_t>(weft::test::seed())), workers(count));
         CAPTURE(count);
         CHECK(begun == scaled(10'000) + 1);
     }
@@ -162,10 +173,11 @@ struct payload {
 
 payload filled(int number) { return {std::vector<int>(20, number), std::string(40, static_cast<char>('a' + number % 26))}; }
 
-weft::task<> expect_whole(payload given, std::atomic<int>& wrong) {
+weft::task<> expect_whole(payload given, std::atomic<int>& wrong, std::atomic<int>& looked) {
     if (!given.whole()) wrong.fetch_add(1);
     // The thief needs the task's run, too.
     co_await weft::spawn(nothing());
+    looked.fetch_add(1);
 }
 
 }  // namespace
@@ -175,14 +187,18 @@ TEST_CASE("no half-initialised task is stolen", "[disaster][stress]") {
     std::atomic<int> wrong{0};
     weft::runtime pool(workers(8));
     for (int round = 0; round < scaled(4'000); ++round) {
+        std::atomic<int> looked{0};
         pool.run([&]() -> weft::task<> {
             std::vector<weft::task<>> forked;
             for (int number = 0; number < 50; ++number) {
-                weft::spawn(expect_whole(filled(number), wrong));
-                forked.push_back(expect_whole(filled(number), wrong));
+                weft::spawn(expect_whole(filled(number), wrong, looked));
+                forked.push_back(expect_whole(filled(number), wrong, looked));
             }
             co_await weft::gather(std::move(forked));
+            // Those that are spawned have no handles.
+            while (looked.load() < 100) co_await weft::yield();
         });
+        REQUIRE(looked == 100);
     }
     CHECK(wrong == 0);
 }
@@ -199,6 +215,7 @@ weft::task<> spawn_many(std::atomic<int>& counter, int count) {
     std::vector<weft::task<>> forked;
     for (int number = 0; number < count; ++number) forked.push_back(count_one(counter));
     co_await weft::gather(std::move(forked));
+    while (counter.load() < 2 * count) co_await weft::yield();
 }
 
 }  // namespace
@@ -260,6 +277,7 @@ TEST_CASE("an outside thread drops handles of tasks that are ending", "[disaster
     std::vector<weft::join_handle<std::string>> passed;
     bool over = false;
     int wrong = 0;
+    std::atomic<bool> main_ended{false};
     std::thread outside([&] {
         for (;;) {
             std::vector<weft::join_handle<std::string>> mine;
@@ -269,8 +287,14 @@ TEST_CASE("an outside thread drops handles of tasks that are ending", "[disaster
                 if (passed.empty()) return;
                 mine.swap(passed);
             }
-            for (auto& each : mine)
-                if (each.done()) wrong += each.result().size() != 30;
+            for (auto& each : mine) {
+                if (!each.done()) continue;
+                // The end of the main task cancels those that it finds, and only that does.
+                if (each.cancelled())
+                    wrong += !main_ended.load();
+                else
+                    wrong += each.result().size() != 30;
+            }
         }
     });
     weft::run(
@@ -284,6 +308,7 @@ TEST_CASE("an outside thread drops handles of tasks that are ending", "[disaster
                 changed.notify_one();
                 if (number % 16 == 0) co_await weft::yield();
             }
+            main_ended.store(true);
         },
         workers(4));
     {

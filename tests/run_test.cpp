@@ -125,38 +125,88 @@ TEST_CASE("the main task runs on a worker, and the caller is none", "[run]") {
     CHECK_FALSE(weft::on_worker());
 }
 
-TEST_CASE("run waits for every task that was spawned, and for those that they spawn", "[run][spawn]") {
-    const watchdog guard{10s, "run waits"};
+TEST_CASE("run cancels every task that is alive when main has ended, and waits for those that go on", "[run][spawn]") {
+    const watchdog guard{10s, "run cancels and waits"};
     const auto workers = GENERATE(1u, 2u, 8u);
     const auto fails = GENERATE(false, true);
-    std::atomic<int> ended{0};
+    struct counts {
+        census in;
+        std::atomic<int> begun{0};
+        std::atomic<int> caught{0};
+        std::atomic<int> ended{0};
+        std::atomic<int> late{0};
+    } count;
     paused_clock clock;
     struct descend {
-        static weft::task<> run(std::atomic<int>& count, int generations) {
-            co_await weft::sleep(1h);
+        static weft::task<> late(counts& all, counted_move_only) {
+            ++all.late;
+            co_return;
+        }
+        static weft::task<> run(counts& all, int generations, counted_move_only) {
             if (generations > 0) {
-                weft::spawn(run(count, generations - 1));
-                weft::spawn(run(count, generations - 1));
+                weft::spawn(run(all, generations - 1, counted_move_only{all.in}));
+                weft::spawn(run(all, generations - 1, counted_move_only{all.in}));
             }
-            co_await weft::yield();
-            ++count;
+            ++all.begun;
+            try {
+                co_await weft::sleep(1000h);
+            } catch (const weft::cancelled&) {
+                ++all.caught;
+            }
+            // It was asked once and has dealt with it: it may sleep now, and spawn, but nothing begins any more.
+            weft::spawn(late(all, counted_move_only{all.in}));
+            co_await weft::sleep(1h);
+            ++all.ended;
         }
     };
     bool threw = false;
     try {
         weft::run(
             [&]() -> weft::task<> {
-                weft::spawn(descend::run(ended, 6));
+                weft::spawn(descend::run(count, 6, counted_move_only{count.in}));
+                while (count.begun < 127) co_await weft::yield();
                 if (fails) throw std::runtime_error("main ends early");
-                co_return;
             },
             {.workers = workers, .clock = &clock});
     } catch (const std::runtime_error&) {
         threw = true;
     }
-    CHECK(ended == 127);
+    CHECK(count.caught == 127);
+    CHECK(count.ended == 127);
+    CHECK(count.late == 0);
+    CHECK(count.in.alive == 0);
     CHECK(threw == fails);
-    CHECK(clock.elapsed() == 7h);  // an hour for each generation
+    CHECK(clock.elapsed() == 1h);
+}
+
+TEST_CASE("what has not begun when main ends never does", "[run][spawn]") {
+    const watchdog guard{10s, "tasks that never begin"};
+    census in;
+    std::atomic<int> begun{0};
+    weft::runtime runtime({.workers = 1});  // where nobody begins them before main ends
+    for (int round = 0; round < 20; ++round) {
+        const int result = runtime.run([&]() -> weft::task<int> {
+            auto work = [&](counted_move_only) -> weft::task<> {
+                ++begun;
+                co_return;
+            };
+            for (int i = 0; i < 300; ++i) weft::spawn(work(counted_move_only{in}));
+            co_return 7;
+        });
+        CHECK(result == 7);
+        CHECK(in.alive == 0);
+    }
+    CHECK(begun == 0);
+    // The runtime's next run is not cancelled by that.
+    CHECK(runtime.run([&]() -> weft::task<int> {
+        auto handle = weft::spawn([&]() -> weft::task<> {
+            co_await weft::yield();
+            ++begun;
+        });
+        co_await weft::yield();
+        co_await handle;
+        co_return begun;
+    }) == 1);
 }
 
 TEST_CASE("when run returns, nothing of its tasks is left", "[run][lifetime]") {

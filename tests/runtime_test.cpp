@@ -96,24 +96,31 @@ TEST_CASE("several threads run tasks on one runtime at once", "[runtime]") {
     CHECK(sum == 8 * 1275);
 }
 
-TEST_CASE("run waits for the tasks of its own run and for no others", "[runtime]") {
+TEST_CASE("run cancels the tasks of its own run and no others, and waits for those and for no others", "[runtime]") {
     const watchdog guard{20s, "independent runs"};
     const auto workers = GENERATE(1u, 2u, 8u);
     weft::runtime runtime({.workers = workers});
     std::atomic<bool> stop{false};
     std::atomic<bool> long_run_over{false};
     std::atomic<bool> started{false};
+    std::atomic<int> generations{0};
+    std::atomic<int> strangers_cancelled{0};
     other_thread thread;  // destroyed when its run is over
     thread.post([&] {
         runtime.run([&]() -> weft::task<> {
             // Its tasks go on, and make new ones, while other runs come and go.
             struct descend {
-                static weft::task<> run(std::atomic<bool>& until) {
-                    co_await weft::yield();
-                    if (!until) weft::spawn(run(until));
+                static weft::task<> run(std::atomic<bool>& until, std::atomic<int>& count, std::atomic<int>& cancelled) {
+                    ++count;
+                    try {
+                        co_await weft::yield();
+                    } catch (const weft::cancelled&) {
+                        cancelled += !until;
+                    }
+                    if (!until) weft::spawn(run(until, count, cancelled));
                 }
             };
-            weft::spawn(descend::run(stop));
+            weft::spawn(descend::run(stop, generations, strangers_cancelled));
             started = true;
             while (!stop) co_await weft::sleep(100us);
         });
@@ -126,14 +133,18 @@ TEST_CASE("run waits for the tasks of its own run and for no others", "[runtime]
         runtime.run([&]() -> weft::task<> {
             auto work = [](counted_move_only, int yields) -> weft::task<> {
                 for (int k = 0; k < yields; ++k) co_await weft::yield();
-                co_await weft::sleep(100us);
+                co_await weft::sleep(1h);
             };
             for (int k = 0; k < 10; ++k) weft::spawn(work(counted_move_only{in}, k));
-            co_return;
+            for (int k = 0; k < 5; ++k) co_await weft::yield();
         });
         left += in.alive;
     }
+    // Not one of the other run is missing: they still make new ones.
+    const int before = generations;
+    while (generations == before) std::this_thread::yield();
     CHECK(left == 0);
+    CHECK(strangers_cancelled == 0);
     CHECK_FALSE(long_run_over);
     stop = true;
 }
@@ -238,6 +249,7 @@ TEST_CASE("a future that is dropped does not stop its task", "[runtime][submit]"
                 co_await weft::sleep(1ms);
                 ++ended;
             });
+        while (ended < 10) std::this_thread::yield();  // one too few is a hang
     }
     CHECK(ended == 10);
 }
@@ -398,23 +410,43 @@ TEST_CASE("the worker threads bear the runtime's name and their number", "[runti
 
 // ---- The end
 
-TEST_CASE("destroying a runtime waits for its tasks", "[runtime][shutdown]") {
-    const watchdog guard{20s, "destruction waits"};
+TEST_CASE("destroying a runtime cancels its tasks, and waits for those that go on", "[runtime][shutdown]") {
+    const watchdog guard{20s, "destruction cancels and waits"};
     const auto workers = GENERATE(1u, 2u, 8u);
     census in;
+    std::atomic<int> begun{0};
     std::atomic<int> ended{0};
+    std::vector<std::future<int>> going_on;
+    std::vector<std::future<int>> cancelled;
     {
         weft::runtime runtime({.workers = workers});
-        for (int i = 0; i < 20; ++i)
-            runtime.submit([&ended, kept = counted_move_only{in}](int n) -> weft::task<> {
+        for (int i = 0; i < 20; ++i) {
+            going_on.push_back(runtime.submit([&begun, &ended, kept = counted_move_only{in}](int n) -> weft::task<int> {
+                ++begun;
+                try {
+                    co_await weft::sleep(1h);
+                } catch (const weft::cancelled&) {
+                }
                 co_await weft::sleep(std::chrono::microseconds(n * 100));
                 auto child = []() -> weft::task<> { co_await weft::yield(); };
                 co_await weft::gather(child(), child());
                 ++ended;
-            }, i);
+                co_return n;
+            }, i));
+        }
+        while (begun < 20) std::this_thread::yield();
+        // The destructor may find these before they begin.
+        for (int i = 0; i < 20; ++i) {
+            cancelled.push_back(runtime.submit([kept = counted_move_only{in}]() -> weft::task<int> {
+                co_await weft::sleep(1h);
+                co_return 0;
+            }));
+        }
     }
     CHECK(ended == 20);
     CHECK(in.alive == 0);
+    for (int i = 0; i < 20; ++i) CHECK(going_on[static_cast<std::size_t>(i)].get() == i);
+    for (auto& each : cancelled) CHECK_THROWS_AS(each.get(), weft::cancelled);
 }
 
 TEST_CASE("destroying a runtime at once is fine", "[runtime][shutdown]") {
@@ -432,6 +464,7 @@ TEST_CASE("spawn and submit throw runtime_closed while the runtime is being dest
     std::string spawn_message;
     std::string submit_message;
     std::atomic<int> inner_ran{0};
+    std::atomic<int> inner_ran_late{0};
     auto work = [&](counted_move_only) -> weft::task<> {
         ++inner_ran;
         co_return;
@@ -440,7 +473,15 @@ TEST_CASE("spawn and submit throw runtime_closed while the runtime is being dest
         auto runtime = std::make_unique<weft::runtime>(weft::options{.workers = workers});
         weft::runtime& still_there = *runtime;
         runtime->submit([&]() -> weft::task<> {
-            // Goes on until the runtime is closing.
+            int cancelled = 0;
+            auto yield = [&]() -> weft::task<> {
+                try {
+                    co_await weft::yield();
+                } catch (const weft::cancelled&) {
+                    ++cancelled;
+                }
+            };
+            // Goes on until the runtime is closing, and has cancelled it.
             while (spawn_refused == 0) {
                 try {
                     weft::spawn(work(counted_move_only{in}));
@@ -448,7 +489,7 @@ TEST_CASE("spawn and submit throw runtime_closed while the runtime is being dest
                     spawn_message = error.what();
                     ++spawn_refused;
                 }
-                co_await weft::yield();
+                co_await yield();
             }
             while (submit_refused == 0) {
                 try {
@@ -457,18 +498,22 @@ TEST_CASE("spawn and submit throw runtime_closed while the runtime is being dest
                     submit_message = error.what();
                     ++submit_refused;
                 }
-                co_await weft::yield();
+                co_await yield();
             }
+            while (cancelled == 0) co_await yield();
             // What it awaits still runs.
+            const int before = inner_ran;
             co_await work(counted_move_only{in});
             co_await weft::gather(work(counted_move_only{in}), work(counted_move_only{in}));
             co_await weft::sleep(100us);
+            inner_ran_late = inner_ran - before;
         });
         while (inner_ran == 0) std::this_thread::yield();
         runtime.reset();
     }
     CHECK(spawn_refused == 1);
     CHECK(submit_refused == 1);
+    CHECK(inner_ran_late >= 3);
     CHECK_THAT(spawn_message, ContainsSubstring("weft::spawn") && ContainsSubstring("being destroyed"));
     CHECK_THAT(submit_message, ContainsSubstring("submit") && ContainsSubstring("being destroyed"));
     CHECK(in.alive == 0);
@@ -476,15 +521,21 @@ TEST_CASE("spawn and submit throw runtime_closed while the runtime is being dest
 
 TEST_CASE("a runtime may be destroyed on another runtime's worker", "[runtime][shutdown]") {
     const watchdog guard{10s, "destroyed on another one's worker"};
+    std::atomic<int> begun{0};
     std::atomic<int> ended{0};
     weft::run([&]() -> weft::task<> {
         weft::runtime inner({.workers = 2});
         for (int i = 0; i < 5; ++i)
             inner.submit([&]() -> weft::task<> {
+                ++begun;
+                try {
+                    co_await weft::sleep(1h);
+                } catch (const weft::cancelled&) {
+                }
                 co_await weft::sleep(100us);
                 ++ended;
             });
-        co_return;
+        while (begun < 5) co_await weft::yield();
     });
     CHECK(ended == 5);
 }
@@ -516,10 +567,12 @@ TEST_CASE("destroying a runtime on its own worker ends the program with a messag
 
 TEST_CASE("an exception that leaves on_worker code does not end the program", "[runtime][exception]") {
     const watchdog guard{10s, "exceptions stay in tasks"};
-    weft::runtime runtime({.workers = 2, .on_unhandled_exception = [](const weft::unhandled_exception&) {}});
-    for (int i = 0; i < 10; ++i) runtime.run([]() -> weft::task<> {
+    std::atomic<int> reported{0};
+    weft::runtime runtime({.workers = 2, .on_unhandled_exception = [&](const weft::unhandled_exception&) { ++reported; }});
+    for (int i = 0; i < 10; ++i) runtime.run([&]() -> weft::task<> {
         weft::spawn(failing());
-        co_return;
+        while (reported <= i) co_await weft::yield();
     });
+    CHECK(reported == 10);
     CHECK(runtime.run(add(1, 1)) == 2);
 }

@@ -136,7 +136,8 @@ TEST_CASE("ten thousand tasks spawned from tasks all run", "[spawn]") {
     weft::run(
         [&]() -> weft::task<> {
             for (int i = 0; i < 50; ++i) weft::spawn(branch());
-            co_return;
+            // Nobody has a handle of theirs. One too few is a hang.
+            while (ran < 10'000) co_await weft::yield();
         },
         {.workers = workers});
     CHECK(ran == 10'000);
@@ -144,17 +145,22 @@ TEST_CASE("ten thousand tasks spawned from tasks all run", "[spawn]") {
 
 // ---- What is kept alive
 
-TEST_CASE("dropping the handle detaches the task and never ends it", "[spawn][detach]") {
+TEST_CASE("dropping the handle detaches the task, which goes on as long as its run does", "[spawn][detach]") {
     const watchdog guard{10s, "detach"};
     const auto workers = GENERATE(1u, 2u, 8u);
     census in;
     std::atomic<int> ended{0};
+    std::atomic<int> cancelled{0};
     paused_clock clock;
     auto work = [&](counted) -> weft::task<> {
-        co_await weft::yield();
-        co_await weft::sleep(1h);
-        co_await weft::gather(nothing(), nothing());
-        ++ended;
+        try {
+            co_await weft::yield();
+            co_await weft::sleep(1h);
+            co_await weft::gather(nothing(), nothing());
+            ++ended;
+        } catch (const weft::cancelled&) {
+            ++cancelled;
+        }
     };
     weft::run(
         [&]() -> weft::task<> {
@@ -164,10 +170,12 @@ TEST_CASE("dropping the handle detaches the task and never ends it", "[spawn][de
             }
             auto replaced = weft::spawn(work(counted{in}));
             replaced = weft::spawn(work(counted{in}));
-            co_return;
+            co_await weft::sleep(1h);
+            while (ended + cancelled < 23) co_await weft::yield();
         },
         {.workers = workers, .clock = &clock});
     CHECK(ended == 23);
+    CHECK(cancelled == 0);
     CHECK(in.alive == 0);
     CHECK(clock.elapsed() == 1h);
 }
@@ -289,31 +297,51 @@ TEST_CASE("a spawned task's frame is freed once, whoever lets go last", "[spawn]
 TEST_CASE("a destructor of an argument may spawn", "[spawn][lifetime]") {
     const watchdog guard{10s, "spawn from a destructor"};
     const auto workers = GENERATE(1u, 2u, 8u);
-    std::atomic<int> ran{0};
     struct spawner {
-        explicit spawner(std::atomic<int>& counter) : count(&counter) {}
-        spawner(spawner&& other) noexcept : count(std::exchange(other.count, nullptr)) {}
+        spawner(std::atomic<int>& counter, census& of) : count(&counter), in(&of) {}
+        spawner(spawner&& other) noexcept : count(std::exchange(other.count, nullptr)), in(other.in) {}
         ~spawner() {
             if (count)
-                weft::spawn([counter = count]() -> weft::task<> {
+                weft::spawn([counter = count, kept = counted_move_only{*in}]() -> weft::task<> {
                     co_await weft::yield();
                     ++*counter;
                 });
         }
         std::atomic<int>* count;
+        census* in;
     };
+    auto keep = [](spawner) -> weft::task<> { co_await weft::yield(); };
+    census in;
+    std::atomic<int> ran{0};
     weft::run(
         [&]() -> weft::task<> {
-            auto keep = [](spawner) -> weft::task<> { co_await weft::yield(); };
-            for (int i = 0; i < 10; ++i) weft::spawn(keep(spawner{ran}));      // destroyed when the task ends
-            for (int i = 0; i < 10; ++i) co_await keep(spawner{ran});          // when the await does
-            for (int i = 0; i < 10; ++i) auto never = keep(spawner{ran});      // never started
-            for (int i = 0; i < 10; ++i) weft::spawn(keep, spawner{ran});
-            auto held = weft::spawn(keep(spawner{ran}));
-            co_await held;
+            for (int i = 0; i < 10; ++i) weft::spawn(keep(spawner{ran, in}));      // destroyed when the task ends
+            for (int i = 0; i < 10; ++i) co_await keep(spawner{ran, in});          // when the await does
+            for (int i = 0; i < 10; ++i) auto never = keep(spawner{ran, in});      // never started
+            for (int i = 0; i < 10; ++i) weft::spawn(keep, spawner{ran, in});
+            {
+                auto held = weft::spawn(keep(spawner{ran, in}));
+                co_await held;
+            }
+            // One too few is a hang.
+            while (ran < 41) co_await weft::yield();
         },
         {.workers = workers});
     CHECK(ran == 41);
+    CHECK(in.alive == 0);
+
+    // Of tasks that the end of the run cancels, most of them before they begin, and of the main task's own handle.
+    std::atomic<int> ran_late{0};
+    weft::run(
+        [&]() -> weft::task<> {
+            for (int i = 0; i < 20; ++i) weft::spawn(keep(spawner{ran_late, in}));
+            auto held = weft::spawn(keep(spawner{ran_late, in}));
+            co_await held;
+            for (int i = 0; i < 20; ++i) weft::spawn(keep, spawner{ran_late, in});
+        },
+        {.workers = workers});
+    CHECK(ran_late <= 41);
+    CHECK(in.alive == 0);
 }
 
 // ---- Awaiting a handle
@@ -524,13 +552,18 @@ TEST_CASE("a handle outlives its runtime", "[spawn][handle]") {
         weft::join_handle<std::unique_ptr<int>> pointer;
         weft::join_handle<int> failure;
         weft::join_handle<> kept;
+        weft::join_handle<std::string> cut_off;
         weft::run(
             [&]() -> weft::task<> {
                 value = weft::spawn(give_after(3, std::string("later")));
                 pointer = weft::spawn(give_after(0, std::make_unique<int>(4)));
                 failure = weft::spawn(fail_after(2));
                 kept = weft::spawn([argument = counted_move_only{in}]() -> weft::task<> { co_await weft::yield(); });
-                co_return;
+                cut_off = weft::spawn([argument = counted_move_only{in}]() -> weft::task<std::string> {
+                    co_await weft::sleep(1h);
+                    co_return "too late";
+                });
+                while (!value.done() || !pointer.done() || !failure.done() || !kept.done()) co_await weft::yield();
             },
             {.workers = workers, .on_unhandled_exception = [](const weft::unhandled_exception&) {}});
         CHECK(value.done());
@@ -539,7 +572,10 @@ TEST_CASE("a handle outlives its runtime", "[spawn][handle]") {
         CHECK(what_of(failure.exception()) == "failed");
         CHECK_THROWS_AS(failure.result(), std::runtime_error);
         CHECK(kept.done());
-        CHECK(in.alive == 1);
+        CHECK(cut_off.done());
+        CHECK(cut_off.cancelled());
+        CHECK_THROWS_AS(cut_off.result(), weft::cancelled);
+        CHECK(in.alive == 2);
         // In another runtime it can be awaited, too.
         const auto again = weft::run([&]() -> weft::task<std::string> { co_return co_await value; });
         CHECK(again == "later");

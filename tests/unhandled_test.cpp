@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Exceptions that nobody awaited: who hears of them, when, and how often.
 #include "support/catch.hpp"
+#include "support/counted.hpp"
 #include "support/subprocess.hpp"
 #include "support/watchdog.hpp"
 
@@ -22,6 +23,8 @@
 
 using namespace std::chrono_literals;
 using weft::test::ContainsSubstring;
+using weft::test::census;
+using weft::test::counted_move_only;
 using weft::test::run_case;
 using weft::test::watchdog;
 
@@ -129,7 +132,7 @@ TEST_CASE("an exception is reported at the latest when its run ends, though a ha
     weft::run(
         [&]() -> weft::task<> {
             kept = weft::spawn(fail_after(1, "kept"));
-            co_return;
+            while (!kept.done()) co_await weft::yield();
         },
         heard.with(workers));
     CHECK(heard.whats() == strings{"kept"});
@@ -147,7 +150,7 @@ TEST_CASE("each run of a runtime reports its own failures when it ends", "[unhan
         for (int i = 0; i < 3; ++i) {
             runtime.run([&]() -> weft::task<> {
                 kept.push_back(weft::spawn(fail_after(1, "run " + std::to_string(i))));
-                co_return;
+                while (!kept.back().done()) co_await weft::yield();
             });
             CHECK(heard.count() == static_cast<std::size_t>(i) + 1);
         }
@@ -243,6 +246,37 @@ TEST_CASE("failures of main, of submitted tasks and of a gather's children are n
     CHECK(heard.count() == 0);
 }
 
+TEST_CASE("being cancelled is no failure, and a failure while cancelled is one", "[unhandled]") {
+    const watchdog guard{10s, "cancelled tasks and reports"};
+    const auto workers = GENERATE(1u, 2u, 8u);
+    listener heard;
+    std::vector<weft::join_handle<>> kept;
+    std::atomic<int> begun{0};
+    auto sleeping = [&](std::string failure) -> weft::task<> {
+        ++begun;
+        try {
+            co_await weft::sleep(1h);
+        } catch (const weft::cancelled&) {
+            if (failure.empty()) throw;
+        }
+        co_await fail_after(1, failure);
+    };
+    weft::run(
+        [&]() -> weft::task<> {
+            for (int i = 0; i < 10; ++i) {
+                weft::spawn(sleeping(""));
+                kept.push_back(weft::spawn(sleeping("")));
+            }
+            weft::spawn(sleeping("detached"));
+            kept.push_back(weft::spawn(sleeping("kept")));
+            while (begun < 22) co_await weft::yield();
+        },
+        heard.with(workers));
+    CHECK(heard.whats() == strings{"detached", "kept"});
+    kept.clear();
+    CHECK(heard.count() == 2);
+}
+
 TEST_CASE("every failure is reported exactly once, however its handle goes", "[unhandled]") {
     const watchdog guard{20s, "exactly once"};
     const auto workers = GENERATE(1u, 2u, 8u);
@@ -260,6 +294,10 @@ TEST_CASE("every failure is reported exactly once, however its handle goes", "[u
                 }
                 if (i % 7 == 0) co_await weft::yield();
             }
+            // Those whose handles are kept are reported when the run ends, the others by now: one too few is a hang.
+            for (auto& each : kept)
+                while (!each.done()) co_await weft::yield();
+            while (heard.count() < count - kept.size()) co_await weft::yield();
         },
         heard.with(workers));
     kept.clear();
@@ -279,7 +317,7 @@ TEST_CASE("a report has the exception and the line where spawn was called", "[un
             line = std::source_location::current().line() + 1;
             weft::spawn(fail_after(1, "where"));
             weft::spawn([]() -> weft::task<> { return fail_after(1, "callable"); });
-            co_return;
+            while (heard.count() < 2) co_await weft::yield();
         },
         heard.with(1));
     auto reports = heard.reports();
@@ -302,7 +340,7 @@ TEST_CASE("the report of a callable spawned with arguments says that its place i
     weft::run(
         [&]() -> weft::task<> {
             weft::spawn(fail_after, 1, "with arguments");
-            co_return;
+            while (heard.count() == 0) co_await weft::yield();
         },
         heard.with(1));
     const auto reports = heard.reports();
@@ -330,12 +368,12 @@ TEST_CASE("exceptions that are no std::exception are reported, too", "[unhandled
     const watchdog guard{10s, "an int, unhandled"};
     listener heard;
     weft::run(
-        []() -> weft::task<> {
+        [&]() -> weft::task<> {
             weft::spawn([]() -> weft::task<> {
                 co_await weft::yield();
                 throw 42;
             });
-            co_return;
+            while (heard.count() == 0) co_await weft::yield();
         },
         heard.with(2));
     const auto reports = heard.reports();
@@ -349,9 +387,9 @@ TEST_CASE("the handler may call the runtime: spawn, drop handles, ask where it i
     std::atomic<int> reported{0};
     std::atomic<int> spawned_ran{0};
     weft::run(
-        []() -> weft::task<> {
+        [&]() -> weft::task<> {
             for (int i = 0; i < 10; ++i) weft::spawn(fail_after(i % 3, "first"));
-            co_return;
+            while (reported < 20) co_await weft::yield();  // one too few is a hang
         },
         {.workers = workers, .on_unhandled_exception = [&](const weft::unhandled_exception&) {
              if (++reported > 10 || !weft::on_worker()) return;
@@ -368,13 +406,15 @@ TEST_CASE("the handler may call the runtime: spawn, drop handles, ask where it i
 
 TEST_CASE("failures without a handler", "[.]") {
     const watchdog guard{20s, "default handler"};
-    weft::run([]() -> weft::task<> {
-        weft::spawn(fail_after(1, "nobody listens"));
-        weft::spawn([]() -> weft::task<> {
+    census in;
+    weft::run([&]() -> weft::task<> {
+        weft::spawn([kept = counted_move_only{in}]() -> weft::task<> { return fail_after(1, "nobody listens"); });
+        weft::spawn([kept = counted_move_only{in}]() -> weft::task<> {
             co_await weft::yield();
             throw 7;
         });
-        co_return;
+        // They let go of what they keep after the report.
+        while (in.alive > 0) co_await weft::yield();
     });
 }
 
