@@ -422,7 +422,7 @@ TEST_CASE("on many workers a task that is cancelled at once has run whole, in pa
     CHECK(objects.alive == 0);
 }
 
-TEST_CASE("the value of a task that is cancelled in its last step is destroyed", "[.][bug][cancel]") {
+TEST_CASE("the value of a task that is cancelled in its last step is destroyed", "[cancel]") {
     watchdog const guard(10s, "dropped value");
     census objects;
     auto const body = [&objects]() -> task<bool> {
@@ -1424,7 +1424,7 @@ TEST_CASE("dropping a cancelled handle reports nothing", "[cancel][unhandled]") 
 
 // ---- Not yet as promised
 
-TEST_CASE("siblings of a child that took the request without suspending are cancelled, too", "[.][bug][cancel][gather]") {
+TEST_CASE("siblings of a child that took the request without suspending are cancelled, too", "[cancel][gather]") {
     watchdog const guard(20s, "siblings");
     auto const swallows = GENERATE(false, true);
     struct scene {
@@ -1490,7 +1490,7 @@ TEST_CASE("siblings of a child that took the request without suspending are canc
     CHECK(all.sibling_asked);
 }
 
-TEST_CASE("cancel is true where the task ends cancelled, false where it has ended by a value", "[.][bug][cancel]") {
+TEST_CASE("cancel is true where the task ends cancelled, false where it has ended by a value", "[cancel]") {
     watchdog const guard(60s, "one winner");
     weft::runtime runtime({.workers = 2});
     struct shared {
@@ -1517,7 +1517,7 @@ TEST_CASE("cancel is true where the task ends cancelled, false where it has ende
     CHECK(wrong == 0);
 }
 
-TEST_CASE("a request that comes just before a task awaits another is passed on as one that comes just after", "[.][bug][cancel][forward]") {
+TEST_CASE("a request that comes just before a task awaits another is passed on as one that comes just after", "[cancel][forward]") {
     watchdog const guard(10s, "passed on early");
     std::chrono::nanoseconds elapsed;
     auto const gathered = GENERATE(false, true);
@@ -1537,7 +1537,7 @@ TEST_CASE("a request that comes just before a task awaits another is passed on a
     CHECK(elapsed == 0s);
 }
 
-TEST_CASE("a wide gather of handles of tasks that await others passes the request on to all of them", "[.][bug][cancel][forward]") {
+TEST_CASE("a wide gather of handles of tasks that await others passes the request on to all of them", "[cancel][forward]") {
     watchdog const guard(20s, "wide forwarding");
     auto const body = []() -> task<std::size_t> {
         constexpr std::size_t count = 12'000;
@@ -1554,7 +1554,7 @@ TEST_CASE("a wide gather of handles of tasks that await others passes the reques
     CHECK(run_paused(1, body) == 0);
 }
 
-TEST_CASE("a task with 70000 coroutines that await one handle can be cancelled", "[.][bug][cancel][forward]") {
+TEST_CASE("a task with 70000 coroutines that await one handle can be cancelled", "[cancel][forward]") {
     watchdog const guard(20s, "many awaits of one handle");
     auto const body = []() -> task<bool> {
         auto inner = weft::spawn(sleep_and_give(1h, 1));
@@ -1571,7 +1571,7 @@ TEST_CASE("a task with 70000 coroutines that await one handle can be cancelled",
     CHECK(run_paused(1, body));
 }
 
-TEST_CASE("two tasks each of which gathers the other twenty times end when one is cancelled", "[.][bug][cancel][forward]") {
+TEST_CASE("two tasks each of which gathers the other twenty times end when one is cancelled", "[cancel][forward]") {
     watchdog const guard(20s, "branching circle of twenty");
     auto const body = []() -> task<bool> {
         join_handle<> one, other;
@@ -1591,7 +1591,7 @@ TEST_CASE("two tasks each of which gathers the other twenty times end when one i
     CHECK(run_paused(1, body));
 }
 
-TEST_CASE("an error that a child of a cancelled gather throws comes before the cancellation", "[.][bug][cancel][gather]") {
+TEST_CASE("an error that a child of a cancelled gather throws comes before the cancellation", "[cancel][gather]") {
     watchdog const guard(10s, "error of a child");
     auto const body = []() -> task<std::string> {
         auto handle = weft::spawn([]() -> task<> { co_await weft::gather(answering(answer::error)); });

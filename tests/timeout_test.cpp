@@ -951,7 +951,7 @@ TEST_CASE("what is awaited from another thread is waited for, and the limit tell
 
 // ---- Not yet as promised
 
-TEST_CASE("a coroutine that only yields is interrupted by its limit", "[.][bug][timeout]") {
+TEST_CASE("a coroutine that only yields is interrupted by its limit", "[timeout]") {
     watchdog const guard(20s, "yields");
     auto const how = GENERATE(0, 1, 2);
     auto const body = [how]() -> task<std::string> {
@@ -1002,7 +1002,7 @@ TEST_CASE("a total limit around attempts with limits of their own ends them", "[
     CHECK(elapsed == 3500ms);
 }
 
-TEST_CASE("wait_for a handle with no time left cancels its task and waits for that", "[.][bug][timeout][wait_for]") {
+TEST_CASE("wait_for a handle with no time left cancels its task and waits for that", "[timeout][wait_for]") {
     watchdog const guard(10s, "no time left");
     auto const limit = GENERATE(0s, -1s);
     std::chrono::nanoseconds elapsed;
@@ -1015,7 +1015,7 @@ TEST_CASE("wait_for a handle with no time left cancels its task and waits for th
     CHECK(elapsed == 5s);
 }
 
-TEST_CASE("a request on its way is not lost in a limit of zero", "[.][bug][timeout][cancel]") {
+TEST_CASE("a request on its way is not lost in a limit of zero", "[timeout][cancel]") {
     watchdog const guard(10s, "lost in zero");
     std::chrono::nanoseconds elapsed;
     auto const body = []() -> task<std::string> {
@@ -1034,7 +1034,7 @@ TEST_CASE("a request on its way is not lost in a limit of zero", "[.][bug][timeo
     CHECK(elapsed == 0s);
 }
 
-TEST_CASE("uncancel inside a limit, of a request from before it, leaves the limit a timeout_error", "[.][bug][timeout][uncancel]") {
+TEST_CASE("uncancel inside a limit, of a request from before it, leaves the limit a timeout_error", "[timeout][uncancel]") {
     watchdog const guard(10s, "request from before");
     auto const body = []() -> task<std::string> {
         join_handle<std::string> handle;
@@ -1056,7 +1056,7 @@ TEST_CASE("uncancel inside a limit, of a request from before it, leaves the limi
     CHECK(run_paused(1, body) == "timeout");
 }
 
-TEST_CASE("deadline may be asked in the destructor of a task's parameter", "[.][bug][timeout][deadline]") {
+TEST_CASE("deadline may be asked in the destructor of a task's parameter", "[timeout][deadline]") {
     watchdog const guard(10s, "parameter");
     struct asks {
         std::atomic<int>* answers;
