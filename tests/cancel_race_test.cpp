@@ -441,3 +441,37 @@ TEST_CASE("runs end while their tasks spawn, sleep, await, time out and cancel e
     CHECK(wrong == 0);
     CHECK(objects.alive == 0);
 }
+
+// ---- Not yet as promised
+
+TEST_CASE("a limit that passes as the awaited task ends leaves nothing behind", "[.][bug][cancel][race][timeout]") {
+    long const rounds = races() / 40;
+    auto const limit = GENERATE(0ns, 300ns, 1'000ns);
+    watchdog const guard(limit_of(rounds), "nothing behind");
+    weft::runtime runtime({.workers = 2});
+    auto const phantoms = runtime.run([rounds, limit]() -> task<long> {
+        long thrown = 0;
+        for (long round = 0; round < rounds; ++round) {
+            std::atomic<int> stage = 0;
+            auto handle = weft::spawn([round, &stage]() -> task<int> {
+                stage = 1;
+                while (stage != 2) std::this_thread::yield();
+                spin(static_cast<int>(round % 61));
+                co_return 1;
+            });
+            while (stage != 1) co_await weft::yield();
+            stage = 2;
+            try {
+                co_await weft::wait_for(handle, limit);
+            } catch (timeout_error const&) {
+            }
+            try {
+                co_await weft::yield();
+            } catch (cancelled const&) {
+                ++thrown;
+            }
+        }
+        co_return thrown;
+    });
+    CHECK(phantoms == 0);
+}
