@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <weft/error.hpp>
 
+#include <cstdlib>
+#include <cxxabi.h>
+#include <typeinfo>
+#include <utility>
+
 namespace weft {
 
 // Out of line, so that each type has one home and is the same across shared libraries.
@@ -10,13 +15,52 @@ nested_run::~nested_run() = default;
 invalid_state::~invalid_state() = default;
 runtime_closed::~runtime_closed() = default;
 timeout_error::~timeout_error() = default;
+exception_group::~exception_group() = default;
 cancelled::~cancelled() = default;
 
 char const* cancelled::what() const noexcept {
     return "weft::cancelled: the task was cancelled";
 }
 
+namespace {
+
+std::string text_of_all(std::string const& from, std::vector<std::exception_ptr> const& exceptions) {
+    std::string text = from + ": " + std::to_string(exceptions.size()) + (exceptions.size() == 1 ? " failure" : " failures");
+    for (std::size_t index = 0; index < exceptions.size(); ++index)
+        text += (index == 0 ? ": " : "; ") + detail::describe(exceptions[index]);
+    return text;
+}
+
+}  // namespace
+
+exception_group::exception_group(std::string const& from, std::vector<std::exception_ptr> exceptions)
+    : error(text_of_all(from, exceptions)),
+      exceptions_(std::make_shared<std::vector<std::exception_ptr> const>(std::move(exceptions))) {}
+
 namespace detail {
+
+namespace {
+
+std::string readable(char const* type) {
+    int status = 0;
+    char* const name = abi::__cxa_demangle(type, nullptr, nullptr, &status);
+    std::string text = name ? name : type;
+    std::free(name);
+    return text;
+}
+
+}  // namespace
+
+std::string describe(std::exception_ptr const& exception) {
+    try {
+        std::rethrow_exception(exception);
+    } catch (std::exception const& thrown) {
+        return readable(typeid(thrown).name()) + ": " + thrown.what();
+    } catch (...) {
+        std::type_info const* const type = abi::__cxa_current_exception_type();
+        return "of type " + (type ? readable(type->name()) : "unknown");
+    }
+}
 
 void throw_empty_task() {
     throw invalid_state(

@@ -2,15 +2,14 @@
 #include "unhandled.hpp"
 
 #include <cstdio>
-#include <cstdlib>
-#include <cxxabi.h>
 #include <iostream>
 #include <mutex>
 #include <source_location>
 #include <sstream>
-#include <typeinfo>
 #include <unordered_map>
 #include <vector>
+
+#include <weft/error.hpp>
 
 #include "task_core.hpp"
 
@@ -18,21 +17,7 @@ namespace weft {
 
 std::string unhandled_exception::describe() const {
     std::ostringstream line;
-    line << "weft: unhandled exception ";
-    try {
-        std::rethrow_exception(exception);
-    } catch (std::exception const& thrown) {
-        int status = 0;
-        char* const readable = abi::__cxa_demangle(typeid(thrown).name(), nullptr, nullptr, &status);
-        line << (readable ? readable : typeid(thrown).name()) << ": " << thrown.what();
-        std::free(readable);
-    } catch (...) {
-        std::type_info const* const type = abi::__cxa_current_exception_type();
-        int status = 0;
-        char* const readable = type ? abi::__cxa_demangle(type->name(), nullptr, nullptr, &status) : nullptr;
-        line << "of type " << (readable ? readable : "unknown");
-        std::free(readable);
-    }
+    line << "weft: unhandled exception " << detail::describe(exception);
     if (spawned_at.line() != 0)
         line << ", in a task spawned at " << spawned_at.file_name() << ':' << spawned_at.line() << " that nobody awaited";
     else

@@ -27,9 +27,11 @@ const weft::test::layer_table layers{
     {"worker", "idle", "timer_driver", "scheduler", "runtime_core"},
     // tasks
     {"task", "task_core", "detail/promise", "detail/relay", "detail/transfer", "detail/waiter", "join", "detail/join",
-     "child_blocks", "detail/child_blocks", "unhandled", "living_tasks", "cancellation"},
+     "child_blocks", "detail/child_blocks", "unhandled", "living_tasks", "cancellation",
+     "detail/entered_scope"},
     // awaitables: what a task can wait for
-    {"suspend", "spawn", "gather", "sleep", "yield", "interval", "timeout"},
+    {"suspend", "spawn", "gather", "sleep", "yield", "interval", "timeout", "shield",
+     "first", "wait", "detail/group_core", "task_group"},
     // facade: who starts and stops the house
     {"run", "runtime", "testing", "weft"},
 };

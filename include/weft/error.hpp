@@ -3,7 +3,12 @@
 // what to do instead.
 #pragma once
 
+#include <cstddef>
+#include <exception>
+#include <memory>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include <weft/detail/config.hpp>
 
@@ -51,6 +56,21 @@ public:
     ~timeout_error() override;
 };
 
+// What several tasks have failed by, as with_task_group throws it: a range of std::exception_ptr, never empty. what() tells all.
+class WEFT_API exception_group : public error {
+public:
+    exception_group(std::string const& from, std::vector<std::exception_ptr> exceptions);
+    ~exception_group() override;
+
+    [[nodiscard]] std::vector<std::exception_ptr> const& exceptions() const noexcept { return *exceptions_; }
+    [[nodiscard]] auto begin() const noexcept { return exceptions_->begin(); }
+    [[nodiscard]] auto end() const noexcept { return exceptions_->end(); }
+    [[nodiscard]] std::size_t size() const noexcept { return exceptions_->size(); }
+
+private:
+    std::shared_ptr<std::vector<std::exception_ptr> const> exceptions_;
+};
+
 // Thrown by an await in a task that has been cancelled. Not a std::exception: what catches errors to go on does not catch this by
 // accident. Whoever catches it puts things in order and lets it go on.
 class WEFT_API cancelled {
@@ -60,6 +80,9 @@ public:
 };
 
 namespace detail {
+
+// One line: the exception's type, and its what() where it has one.
+[[nodiscard]] WEFT_API std::string describe(std::exception_ptr const& exception);
 
 // The library's own checks. Out of line, so that a template that checks costs one compare and one call.
 [[noreturn]] WEFT_API WEFT_NOINLINE void throw_empty_task();

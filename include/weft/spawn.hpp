@@ -107,6 +107,8 @@ public:
     awaiter<false> shielded() const& { return awaiter<false>{checked(), true}; }
     awaiter<true> shielded() && { return awaiter<true>{checked(), true}; }
 
+    // For the library: the task. Throws invalid_state for an empty handle.
+    detail::promise_base& promise() const { return checked(); }
     // For the library: a handle that takes over one reference.
     explicit join_handle(std::coroutine_handle<promise_type> task) noexcept : task_(&task.promise()) {}
 

@@ -17,7 +17,9 @@
 #include <weft/shield.hpp>
 #include <weft/sleep.hpp>
 #include <weft/spawn.hpp>
+#include <weft/task_group.hpp>
 #include <weft/timeout.hpp>
+#include <weft/wait.hpp>
 #include <weft/yield.hpp>
 
 #include <weft/concepts.hpp>

@@ -15,6 +15,11 @@ inline bool has_ended(promise_base const& task) noexcept {
     return task.waiters.peek(std::memory_order_acquire) == &ended_mark;
 }
 
+// Of one that has.
+inline bool has_failed(promise_base const& task) noexcept {
+    return task.outcome == outcome::exception;
+}
+
 // Makes an unstarted coroutine a task of the current runtime, with two references, and schedules it.
 // Throws no_current_runtime, runtime_closed, std::bad_alloc; the coroutine is then untouched.
 WEFT_API WEFT_NOIPA void spawn_on_current_runtime(promise_base& unstarted, std::source_location where);
