@@ -719,7 +719,8 @@ TEST_CASE("a limit can be moved earlier, later, away, and set where there was no
         std::chrono::seconds at;
     };
     auto const scenes = GENERATE(scene{how::earlier, "timeout", 1s}, scene{how::later, "timeout", 20s},
-                                 scene{how::away, "value", 30s}, scene{how::set, "timeout", 4s}, scene{how::twice, "timeout", 6s}, scene{how::past, "timeout", 0s});
+                                 scene{how::away, "value", 30s}, scene{how::set, "timeout", 4s},
+                                 scene{how::twice, "timeout", 6s}, scene{how::past, "timeout", 0s});
     CAPTURE(workers, static_cast<int>(scenes.what));
     std::chrono::nanoseconds elapsed;
     auto const body = [what = scenes.what]() -> task<std::string> {
@@ -855,7 +856,7 @@ TEST_CASE("many limits at once, moved and left at random moments, leave no timer
 
 // ---- deadline
 
-TEST_CASE("deadline is the nearest limit around, also in what is awaited and gathered, not in what is spawned", "[timeout][deadline]") {
+TEST_CASE("deadline is the nearest limit around, gathered children have it, spawned tasks do not", "[timeout][deadline]") {
     watchdog const guard(10s, "deadline");
     auto const workers = GENERATE(1u, 2u, 8u);
     auto const body = []() -> task<std::vector<int>> {
