@@ -137,7 +137,9 @@ task<> operate(race& of, join_handle<> const& shared, census& in) {
         case op::moved_handle: co_await weft::spawn(owned_leaf(length, counted(in))); break;
         case op::shared_handle: co_await shared; break;
         case op::pair: co_await weft::gather(leaf(of, length, in), leaf(of, length / 2, in)); break;
-        case op::values: co_await weft::gather(leaf_with_value(of, length, in), leaf(of, length, in), leaf_with_value(of, 0s, in)); break;
+        case op::values:
+            co_await weft::gather(leaf_with_value(of, length, in), leaf(of, length, in), leaf_with_value(of, 0s, in));
+            break;
         case op::vector: {
             std::vector<task<int>> all;
             for (int child = 0; child < 6; ++child) all.push_back(leaf_with_value(of, length * child / 5, in));
@@ -157,7 +159,8 @@ task<> operate(race& of, join_handle<> const& shared, census& in) {
             co_await weft::gather(weft::spawn(owned_leaf(length, counted(in))), weft::spawn(owned_leaf(length / 2, counted(in))));
             break;
         case op::nested:
-            co_await weft::gather(weft::gather(leaf(of, length, in), leaf(of, length / 2, in)), weft::gather(leaf(of, length, in), leaf(of, 0s, in)));
+            co_await weft::gather(weft::gather(leaf(of, length, in), leaf(of, length / 2, in)),
+                                  weft::gather(leaf(of, length, in), leaf(of, 0s, in)));
             break;
         case op::limited_children:
             co_await weft::gather(weft::return_exceptions, weft::wait_for(leaf(of, length, in), length),
@@ -409,7 +412,8 @@ TEST_CASE("runs end while their tasks spawn, sleep, await, time out and cancel e
                         break;
                     case 5:
                         if (generations > 0)
-                            co_await weft::gather(live(own(), generations - 1, in, counted(in)), live(own(), generations - 1, in, counted(in)));
+                            co_await weft::gather(live(own(), generations - 1, in, counted(in)),
+                                                  live(own(), generations - 1, in, counted(in)));
                         break;
                     case 6: {
                         try {
@@ -431,12 +435,14 @@ TEST_CASE("runs end while their tasks spawn, sleep, await, time out and cancel e
             auto const seed = engine();
             auto const length = std::chrono::nanoseconds(engine() % 50'000);
             runtime.run([&]() -> task<> {
-                for (std::uint64_t number = 0; number < 8; ++number) weft::spawn(life::live(seed + number, 3, objects, counted(objects)));
+                for (std::uint64_t number = 0; number < 8; ++number)
+                    weft::spawn(life::live(seed + number, 3, objects, counted(objects)));
                 co_await weft::sleep(length);
             });
             if (objects.alive != 0 && submitted.empty()) ++wrong;
         }
-        for (int number = 0; number < 50; ++number) submitted.push_back(runtime.submit(life::live(engine(), 3, objects, counted(objects))));
+        for (int number = 0; number < 50; ++number)
+            submitted.push_back(runtime.submit(life::live(engine(), 3, objects, counted(objects))));
     }
     CHECK(wrong == 0);
     CHECK(objects.alive == 0);
@@ -445,8 +451,8 @@ TEST_CASE("runs end while their tasks spawn, sleep, await, time out and cancel e
 // ---- Not yet as promised
 
 TEST_CASE("a limit that passes as the awaited task ends leaves nothing behind", "[.][bug][cancel][race][timeout]") {
-    long const rounds = races() / 40;
-    auto const limit = GENERATE(0ns, 300ns, 1'000ns);
+    long const rounds = races() / 10;
+    auto const limit = GENERATE(0ns, 300ns);
     watchdog const guard(limit_of(rounds), "nothing behind");
     weft::runtime runtime({.workers = 2});
     auto const phantoms = runtime.run([rounds, limit]() -> task<long> {
@@ -455,7 +461,7 @@ TEST_CASE("a limit that passes as the awaited task ends leaves nothing behind", 
             std::atomic<int> stage = 0;
             auto handle = weft::spawn([round, &stage]() -> task<int> {
                 stage = 1;
-                while (stage != 2) std::this_thread::yield();
+                while (stage != 2) spin(1);
                 spin(static_cast<int>(round % 61));
                 co_return 1;
             });

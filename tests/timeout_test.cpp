@@ -139,7 +139,8 @@ TEST_CASE("wait_for gives the value of what ends in time", "[timeout][wait_for]"
             co_return somewhere;
         };
         right = right && &(co_await weft::wait_for(reference(), 2s)) == &somewhere;
-        right = right && *co_await weft::wait_for([]() -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(6); }(), 2s) == 6;
+        auto const move_only = []() -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(6); };
+        right = right && *co_await weft::wait_for(move_only(), 2s) == 6;
         co_return right;
     };
     CHECK(run_paused(workers, body, elapsed));
@@ -155,7 +156,8 @@ TEST_CASE("wait_for throws timeout_error at its moment, and what was awaited has
         texts seen;
         auto const keeps = [](counted, std::chrono::nanoseconds duration) -> task<> { co_await weft::sleep(duration); };
         seen.push_back(co_await ending_of(weft::wait_for(keeps(counted(objects), 1h), 1s)));
-        seen.push_back(co_await ending_of(weft::wait_for(weft::gather(keeps(counted(objects), 1h), keeps(counted(objects), 2h)), 1s)));
+        auto both = weft::gather(keeps(counted(objects), 1h), keeps(counted(objects), 2h));
+        seen.push_back(co_await ending_of(weft::wait_for(std::move(both), 1s)));
         std::vector<task<>> many;
         for (int index = 0; index < 300; ++index) many.push_back(keeps(counted(objects), 1h));
         seen.push_back(co_await ending_of(weft::wait_for(weft::gather(weft::return_exceptions, std::move(many)), 1s)));
@@ -222,8 +224,8 @@ TEST_CASE("wait_for with an end that never comes, and with none at all", "[timeo
         bool right = co_await weft::wait_for(sleep_and_give(1h, 1), std::chrono::hours::max()) == 1;
         right = right && co_await weft::wait_for(sleep_and_give(1h, 2), std::chrono::nanoseconds::max()) == 2;
         right = right && co_await weft::wait_for(sleep_and_give(1h, 3), std::chrono::duration<double>(1e300)) == 3;
-        right = right &&
-            co_await weft::wait_for(sleep_and_give(1h, 4), std::chrono::duration<double>(std::numeric_limits<double>::infinity())) == 4;
+        std::chrono::duration<double> const endless(std::numeric_limits<double>::infinity());
+        right = right && co_await weft::wait_for(sleep_and_give(1h, 4), endless) == 4;
         {
             auto const limit = co_await weft::timeout(std::chrono::hours::max());
             right = right && !limit.when() && !weft::deadline();
@@ -693,7 +695,8 @@ TEST_CASE("a run that ends cancels through limits, and its tasks' limits are gon
     weft::run([&]() -> task<> {
         for (int index = 0; index < 50; ++index)
             weft::spawn([](std::atomic<int>& cancelled_, std::atomic<int>& timeouts, counted) -> task<> {
-                std::string const ending = co_await ending_of(weft::wait_for(weft::gather(sleep_for(1h), weft::wait_for(sleep_for(1h), 2h)), 3h));
+                auto both = weft::gather(sleep_for(1h), weft::wait_for(sleep_for(1h), 2h));
+                std::string const ending = co_await ending_of(weft::wait_for(std::move(both), 3h));
                 ++(ending == "cancelled" ? cancelled_ : timeouts);
             }, std::ref(asked), std::ref(late), counted(objects));
         co_await weft::sleep(1s);
@@ -715,8 +718,9 @@ TEST_CASE("a limit can be moved earlier, later, away, and set where there was no
         std::string ending;
         std::chrono::seconds at;
     };
-    auto const scenes = GENERATE(scene{how::earlier, "timeout", 1s}, scene{how::later, "timeout", 20s}, scene{how::away, "value", 30s},
-                                 scene{how::set, "timeout", 4s}, scene{how::twice, "timeout", 6s}, scene{how::past, "timeout", 0s});
+    auto const scenes = GENERATE(scene{how::earlier, "timeout", 1s}, scene{how::later, "timeout", 20s},
+                                 scene{how::away, "value", 30s}, scene{how::set, "timeout", 4s},
+                                 scene{how::twice, "timeout", 6s}, scene{how::past, "timeout", 0s});
     CAPTURE(workers, static_cast<int>(scenes.what));
     std::chrono::nanoseconds elapsed;
     auto const body = [what = scenes.what]() -> task<std::string> {
@@ -852,7 +856,7 @@ TEST_CASE("many limits at once, moved and left at random moments, leave no timer
 
 // ---- deadline
 
-TEST_CASE("deadline is the nearest limit around, inherited by what is awaited and gathered, not by what is spawned", "[timeout][deadline]") {
+TEST_CASE("deadline is the nearest limit around, gathered children have it, spawned tasks do not", "[timeout][deadline]") {
     watchdog const guard(10s, "deadline");
     auto const workers = GENERATE(1u, 2u, 8u);
     auto const body = []() -> task<std::vector<int>> {
