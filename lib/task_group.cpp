@@ -51,6 +51,7 @@ void group_core::child_failed(std::exception_ptr failure) noexcept {
     mark_retrieved(*this_worker->scope.task());
     std::lock_guard const lock(mutex_);
     failures_.push_back(std::move(failure));
+    if (cancelled_) return;
     cancel_children();
     scope_.cancel();
 }
