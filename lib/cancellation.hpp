@@ -10,6 +10,7 @@
 #include <weft/detail/promise.hpp>
 #include <weft/detail/suspension.hpp>
 
+#include "run_group.hpp"
 #include "scheduler.hpp"
 #include "task_core.hpp"
 #include "worker.hpp"
@@ -42,6 +43,12 @@ inline void note_forwarding(suspension& node, scope_ref scope, request_count req
     note_delivery(scope);
 }
 
+// Whether a coroutine that has been cancelled passes that on to what it is going to wait for. Where its whole run is cancelled, all
+// tasks hear of it anyway, and once is enough.
+inline bool passes_on(suspension const& node, scope_ref scope) noexcept {
+    return node.kind == waits_for::task_end && !scope.task()->group->cancelling();
+}
+
 // Suspends a coroutine. `arm` sees to it that it is resumed; it runs with the task's list locked, perhaps when the coroutine has been
 // resumed already elsewhere, and answers false where there is nothing to wait for. A coroutine that has been cancelled goes to the
 // back of the line instead; but one that waits for the end of a task waits, and `arm`, which hears of it, cancels that task. Either
@@ -56,11 +63,14 @@ bool suspend_cancellably(worker& here, promise_base& suspending, suspension& nod
         if (scope.inner()) [[unlikely]] start_limits(here, scope);
         request_count const requests = requests_in(scope);
         bool const cancelled = requests != here.seen;
-        if (!cancelled || node.kind == waits_for::task_end) [[likely]] {
+        if (!cancelled || passes_on(node, scope)) [[likely]] {
             list.add(node);
             node.listed = true;
-            if (cancelled) [[unlikely]] note_forwarding(node, scope, requests);
-            if (arm(cancelled)) return true;
+            if (arm(cancelled)) {
+                // The coroutine comes no further than to this list's lock.
+                if (cancelled) [[unlikely]] note_forwarding(node, scope, requests);
+                return true;
+            }
             list.remove(node);
             node.listed = false;
             node.coroutine = nullptr;

@@ -61,7 +61,8 @@ weft::task<> async_main() {
     co_await awaited();
     co_await gathered();
     co_await gathered_as_results();
-    weft::spawn(fail_after(10ms, "nobody was waiting"));  // run() waits for it, too
+    weft::spawn(fail_after(10ms, "nobody was waiting"));
+    co_await weft::sleep(50ms);  // the end of main would cancel it
 }
 
 int main() {

@@ -57,7 +57,7 @@ public:
     // Waits for the next tick; co_await gives the moment at which it was due. A tick whose time has come yields once.
     //   Resumes on:    any worker of the task's runtime.
     //   Cancellation:  a cancellation point.
-    //   Throws:        nothing.
+    //   Throws:        weft::cancelled; the tick is then still the next one.
     //   Must outlive:  the interval, the await. One task at a time may await its ticks.
     tick_awaitable tick() noexcept;
 

@@ -73,7 +73,8 @@ task<> deliver(task<Value> work, kept_promise<Value> receiver) {
 
 // Several runtimes can live at once. All members may be called from several threads at the same time; run() from no worker.
 //
-// Destroying it waits for every task still alive (but not after a testing::deadlock), then for its threads. While it does, spawn and
+// Destroying it cancels every task still alive and waits for it (but not after a testing::deadlock), then for its threads; the future
+// of a submitted task that ends so throws weft::cancelled. While it does, spawn and
 // submit throw runtime_closed. Destroyed by one of its own workers, it ends the program with a message: it cannot wait for itself. In the child of a fork() its
 // threads do not exist: run() and submit() throw runtime_closed there, and the destructor does nothing.
 class WEFT_API runtime {
@@ -85,7 +86,8 @@ public:
     runtime(runtime const&) = delete;
     runtime& operator=(runtime const&) = delete;
 
-    // Runs a task and everything it spawns; blocks until all of that has ended; returns the task's value or rethrows its exception.
+    // Runs a task; when that has ended, cancels what it has spawned and is still alive, and blocks until all of that has ended;
+    // returns the task's value or rethrows its exception.
     // Throws nested_run on a worker thread (co_await or spawn there), runtime_closed, invalid_state for an empty task,
     // std::bad_alloc; under a paused clock testing::deadlock.
     template <class Value>

@@ -102,7 +102,7 @@ private:
 // sleep. With several, that is the order in which they are made ready; a worker that takes some from another may be faster or slower.
 //   Resumes on:    any worker of the task's runtime.
 //   Cancellation:  a cancellation point.
-//   Throws:        std::invalid_argument for NaN, from the call itself.
+//   Throws:        std::invalid_argument for NaN, from the call itself; weft::cancelled.
 //   Must outlive:  nothing; the timer stands in the awaiting coroutine's frame.
 template <class Rep, class Period>
 auto sleep(std::chrono::duration<Rep, Period> duration) {

@@ -35,6 +35,9 @@ namespace weft {
 // are cancelled: a coroutine whose limit has passed and which has also been cancelled from outside, or by an outer limit, is told
 // so by weft::cancelled. What only computes is not interrupted; nor is what the coroutine awaits after an exception was caught inside
 // the limit: a limit passes once.
+//   Unlike asyncio, where the exception becomes a TimeoutError at the end of the block only: inside the block, but in this very
+// coroutine, it is a timeout_error already, and a handler there would take it for another one's. So the total limit of a loop that
+// catches timeout_error stands around a coroutine of its own: wait_for(retry(...), total).
 //   Lifetime: a local variable of the coroutine that has awaited timeout().
 class WEFT_API [[nodiscard]] timeout_scope {
 public:

@@ -37,7 +37,7 @@ private:
 // Goes to the back of the line: every other task that is ready on this worker runs first.
 //   Resumes on:    this worker, or one that stole the task meanwhile.
 //   Cancellation:  a cancellation point.
-//   Throws:        nothing.
+//   Throws:        weft::cancelled.
 //   Must outlive:  nothing.
 inline yield_awaitable yield() noexcept {
     return {};
