@@ -448,9 +448,7 @@ TEST_CASE("runs end while their tasks spawn, sleep, await, time out and cancel e
     CHECK(objects.alive == 0);
 }
 
-// ---- Not yet as promised
-
-TEST_CASE("a limit that passes as the awaited task ends leaves nothing behind", "[.][bug][cancel][race][timeout]") {
+TEST_CASE("a limit that passes as the awaited task ends leaves nothing behind", "[cancel][race][timeout]") {
     long const rounds = races() / 10;
     auto const limit = GENERATE(0ns, 300ns);
     watchdog const guard(limit_of(rounds), "nothing behind");

@@ -885,13 +885,18 @@ TEST_CASE("a circle that nobody cancels ends with its run", "[cancel][forward]")
     auto const workers = GENERATE(1u, 2u, 8u);
     struct pair {
         join_handle<> one, other;
+        std::atomic<bool> closed{false};
     };
     auto circle = std::make_shared<pair>();
-    auto const awaits = [](std::shared_ptr<pair> of, bool first) -> task<> { co_await (first ? of->one : of->other); };
+    auto const awaits = [](std::shared_ptr<pair> of, bool first) -> task<> {
+        while (!of->closed) std::this_thread::yield();
+        co_await (first ? of->one : of->other);
+    };
     weft::run([&]() -> task<> {
         circle->one = weft::spawn(awaits, circle, false);
         circle->other = weft::spawn(awaits, circle, true);
-        co_return;
+        circle->closed = true;
+        co_await weft::sleep(200us);
     }, {.workers = workers});
     CHECK(circle->one.cancelled());
     CHECK(circle->other.cancelled());
@@ -1217,7 +1222,8 @@ TEST_CASE("run cancels what is left, waits for it, and reports what fails then, 
     auto const left = [](int kind, std::atomic<int>& asked, std::atomic<int>& done, std::atomic<int>& went_on, counted) -> task<> {
         bool was_asked = false;
         try {
-            co_await wait_at(std::array{point::sleep, point::tuple, point::wide_vector, point::limited}[static_cast<std::size_t>(kind % 4)]);
+            constexpr std::array points{point::sleep, point::tuple, point::wide_vector, point::limited};
+            co_await wait_at(points[static_cast<std::size_t>(kind % 4)]);
         } catch (cancelled const&) {
             was_asked = true;
         }
