@@ -58,7 +58,7 @@ task<wait_result<Value>> wait_until(std::vector<join_handle<Value>> handles, ret
         } catch (timeout_error const&) {
             // Those that have not ended are pending.
         } catch (cancelled const&) {
-            from_around = all.cancelled_around();  // else by a watcher
+            from_around = all.told_from_around();  // else by a watcher
         }
         if (from_around) throw cancelled();
     }
