@@ -82,6 +82,19 @@ public:
         return true;
     }
 
+    // The two halves of cancelling a task without forwarding.
+    static void count(promise_base& task) noexcept {
+        suspension_list::guard const list(task.suspensions);
+        static_cast<void>(count_unless_ended(task));
+    }
+    void wake(promise_base& task) noexcept {
+        {
+            suspension_list::guard list(task.suspensions);
+            interrupt(list, scope_ref(&task));
+        }
+        wake();
+    }
+
     // The first half of cancelling a scope. Once it returns, the scope may be left.
     void count_in(inner_scope& scope) noexcept {
         suspension_list::guard list(scope.task->suspensions);
@@ -108,14 +121,18 @@ public:
 private:
     enum class progress { ahead, on_the_way, behind };
 
+    // With the task's list locked.
+    static bool count_unless_ended(promise_base& task) noexcept {
+        // With this lock, too: see end_spawned.
+        waiter_list::guard const waiters(task.waiters);
+        if (waiters.first() == &ended_mark) return false;
+        if (cancelling(task) < most_requests) count_one(task.requests);
+        return true;
+    }
+
     bool cancel_one(promise_base& task) noexcept {
         suspension_list::guard list(task.suspensions);
-        {
-            // With this lock, too: see end_spawned.
-            waiter_list::guard const waiters(task.waiters);
-            if (waiters.first() == &ended_mark) return false;
-            if (cancelling(task) < most_requests) count_one(task.requests);
-        }
+        if (!count_unless_ended(task)) return false;
         interrupt(list, scope_ref(&task));
         return true;
     }
@@ -125,8 +142,11 @@ private:
         suspension* following = nullptr;
         for (suspension* node = list.first(); node; node = following) {
             following = node->of_task.next;
-            scope_ref const its = promise_of(node->coroutine.address()).scope;
+            promise_base const& waiting = promise_of(node->coroutine.address());
+            scope_ref const its = waiting.scope;
             if (!is_inside(its, scope)) continue;
+            // It may have heard of it already, and be putting things in order.
+            if (requests_in(its) == (node->kind == waits_for::forwarded ? node->forwarded_seen : waiting.seen)) continue;
             if (node->kind == waits_for::task_end || node->kind == waits_for::forwarded) {
                 promise_base& awaited = *static_cast<waiter*>(node)->awaited;
                 if (has_ended(awaited)) continue;  // it is about to go on, and finds the request
@@ -194,10 +214,16 @@ void cancel_scope(inner_scope& scope) noexcept {
     cancel_scope(scope, [](inner_scope&) noexcept {});
 }
 
+// In two walks: first each task is asked, then each is woken. Else one that hears of it by another's end might be in the middle of
+// putting things in order when its own turn comes.
 void cancel_tasks_of(run_group& group) noexcept {
     WEFT_COMPILER_BARRIER();
     group.begin_cancelling();
     task_registry& tasks = group.core().tasks;
+    tasks.visit_from(0, [&](promise_base& task) {
+        if (task.group == &group) request::count(task);
+        return true;
+    });
     std::array<promise_base*, 256> some;
     for (std::size_t from = 0; from != tasks.end();) {
         std::size_t count = 0;
@@ -210,7 +236,7 @@ void cancel_tasks_of(run_group& group) noexcept {
         });
         for (promise_base* const task : std::span(some).first(count)) {
             // Those that await each other need not wait for each other: all are cancelled.
-            static_cast<void>(request(false).cancel(*task));
+            request(false).wake(*task);
             drop_reference(*task);
         }
     }

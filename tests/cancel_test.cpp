@@ -1618,7 +1618,7 @@ TEST_CASE("an error that a child of a cancelled gather throws comes before the c
 
 // ---- Not yet as promised
 
-TEST_CASE("the end of a run interrupts nobody's cleaning up", "[.][bug][cancel][run]") {
+TEST_CASE("the end of a run interrupts nobody's cleaning up", "[cancel][run]") {
     watchdog const guard(30s, "interrupts nobody");
     auto const workers = GENERATE(1u, 2u, 8u);
     std::atomic<int> cleaned = 0, interrupted = 0;
