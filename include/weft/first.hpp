@@ -69,6 +69,9 @@ task<> take_part(task<Value> runner, race<Result>& all, Finish finish) {
             first = all.win();
             if (first) finish(all, std::forward<decltype(value)>(value));
         }
+    } catch (cancelled const&) {
+        // Where all have been asked to end, nobody wins by it; the others need not be asked again.
+        if (!all.cancelled_around() && all.win()) all.fail(std::current_exception());
     } catch (...) {
         if (first || all.win()) all.fail(std::current_exception());
     }
@@ -133,7 +136,7 @@ template <awaitable... Awaitables>
     requires(sizeof...(Awaitables) > 0)
 auto first(Awaitables&&... awaitables) {
     return detail::first_of<detail::child_value_t<Awaitables>...>(std::index_sequence_for<Awaitables...>{},
-                                                                 detail::as_task(std::forward<Awaitables>(awaitables))...);
+                                                                 detail::child_task(std::forward<Awaitables>(awaitables))...);
 }
 template <class Value>
 auto first(std::vector<task<Value>> awaitables) {

@@ -75,6 +75,12 @@ auto as_task(Awaitable&& other) {
         return await_in_task<std::remove_cvref_t<Awaitable>>(std::forward<Awaitable>(other));
 }
 
+// Found where the awaitable is declared, too: shield has one of its own.
+template <class Awaitable>
+auto child_task(Awaitable&& awaitable) {
+    return as_task(std::forward<Awaitable>(awaitable));
+}
+
 template <class Awaitable>
 using child_value_t = typename std::remove_cvref_t<decltype(as_task(std::declval<Awaitable>()))>::value_type;
 

@@ -123,7 +123,7 @@ inline detail::timeout_awaitable timeout(std::nullopt_t) noexcept {
 //   Must outlive:  a named awaitable, the await.
 template <awaitable Awaitable, class Rep, class Period>
 auto wait_for(Awaitable&& awaitable, std::chrono::duration<Rep, Period> duration) {
-    return detail::await_within(detail::as_task(std::forward<Awaitable>(awaitable)), detail::saturated_nanoseconds(duration));
+    return detail::await_within(detail::child_task(std::forward<Awaitable>(awaitable)), detail::saturated_nanoseconds(duration));
 }
 
 // When the nearest of the limits passes that hold for the coroutine that calls; nothing where there is none. A spawned task does not
