@@ -667,6 +667,26 @@ TEST_CASE("a request on its way when a limit is entered comes at the first await
     CHECK(elapsed == 0s);
 }
 
+TEST_CASE("a request that came inside a limit in which nothing is awaited comes after it", "[timeout][cancel]") {
+    watchdog const guard(10s, "after it");
+    auto const passed = GENERATE(false, true);
+    std::chrono::nanoseconds elapsed;
+    auto const body = [passed]() -> task<std::string> {
+        join_handle<> handle;
+        handle = weft::spawn([](join_handle<>& self, bool at_once) -> task<> {
+            {
+                auto const outer = co_await weft::timeout(10s);
+                auto const limit = co_await weft::timeout(at_once ? 0s : 1s);
+                self.cancel();
+            }
+            co_await weft::sleep(1h);
+        }, std::ref(handle), passed);
+        co_return co_await ending_of_named(handle);
+    };
+    CHECK(run_paused(1, body, elapsed) == "cancelled");
+    CHECK(elapsed == 0s);
+}
+
 TEST_CASE("uncancel inside a limit that another time has passed: the counts of the task are its own", "[timeout][uncancel]") {
     watchdog const guard(10s, "uncancel inside");
     std::chrono::nanoseconds elapsed;
