@@ -2,6 +2,7 @@
 // lib/README.md, "Cancellation", has the protocol and why it is right.
 #include "cancellation.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <new>
@@ -40,9 +41,13 @@ bool is_inside(scope_ref scope, scope_ref whole) noexcept {
     }
 }
 
+// release. Pairs with: cancelling.
 void count_one(std::atomic<request_count>& count) noexcept {
-    count.store(static_cast<request_count>(count.load(std::memory_order_relaxed) + 1), std::memory_order_relaxed);
+    count.store(static_cast<request_count>(count.load(std::memory_order_relaxed) + 1), std::memory_order_release);
 }
+
+// More that nobody has taken back are not counted.
+constexpr int most_requests = 30'000;
 
 // With the list of its task locked. True: nobody else resumes it any more. False: it is about to go on anyway.
 bool take_from_source(scheduler& pool, suspension& node) noexcept {
@@ -109,7 +114,7 @@ private:
             // With this lock, too: see end_spawned.
             waiter_list::guard const waiters(task.waiters);
             if (waiters.first() == &ended_mark) return false;
-            count_one(task.requests);
+            if (cancelling(task) < most_requests) count_one(task.requests);
         }
         interrupt(list, scope_ref(&task));
         return true;
@@ -126,7 +131,7 @@ private:
                 promise_base& awaited = *static_cast<waiter*>(node)->awaited;
                 if (has_ended(awaited)) continue;  // it is about to go on, and finds the request
                 if (forward(awaited)) {
-                    note_forwarding(*node, its, requests_in(its));
+                    note_forwarding(*node, its);
                     continue;
                 }
             }
@@ -228,16 +233,22 @@ std::uint32_t open_requests_around(inner_scope const& scope) noexcept {
 
 }  // namespace
 
-void note_delivery(scope_ref scope) noexcept {
+request_count note_delivery(scope_ref scope) noexcept {
+    unsigned sum = 0;
     for (inner_scope* inner = scope.inner(); inner; inner = scope.inner()) {
-        inner->delivered.store(inner->requests.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        // Read once: another request may come in between.
+        request_count const requests = inner->requests.load(std::memory_order_relaxed);
+        inner->delivered.store(requests, std::memory_order_relaxed);
+        sum += requests;
         scope = inner->outer;
     }
+    return static_cast<request_count>(sum + scope.task()->requests.load(std::memory_order_relaxed));
 }
 
 int cancelling(promise_base const& task) noexcept {
-    // relaxed: whoever needs an exact number has been told by who made the request.
-    return static_cast<request_count>(task.requests.load(std::memory_order_relaxed) - task.taken_back.load(std::memory_order_relaxed));
+    // In this order; acquire pairs with count_one: what was taken back had been asked before, so there is never less asked than taken.
+    request_count const taken_back = task.taken_back.load(std::memory_order_acquire);
+    return static_cast<request_count>(task.requests.load(std::memory_order_relaxed) - taken_back);
 }
 
 int uncancel(promise_base& task) noexcept {
@@ -267,7 +278,17 @@ bool cancelled_around(inner_scope const& scope) noexcept {
 
 void cancel_again() noexcept {
     WEFT_COMPILER_BARRIER();
-    --this_worker->seen;
+    worker& here = *this_worker;
+    --here.seen;
+    // A request of the task itself, or of the scope nearest to it that has one: with that it goes, when it is left.
+    if (cancelling(*here.scope.task()) > 0) return;
+    inner_scope* asked = nullptr;
+    scope_ref scope = here.scope;
+    for (inner_scope* inner = scope.inner(); inner; inner = scope.inner()) {
+        if (inner->delivered.load(std::memory_order_relaxed) != 0) asked = inner;
+        scope = inner->outer;
+    }
+    if (asked) asked->delivered.fetch_sub(1, std::memory_order_relaxed);
 }
 
 // ---- Scopes
@@ -276,9 +297,10 @@ void enter(worker& here, inner_scope& scope, void* frame) noexcept {
     scope.outer = here.scope;
     scope.task = here.scope.task();
     scope.frame = frame;
-    // What has been asked but has not come yet is still to come.
-    unsigned const unseen = static_cast<request_count>(requests_in(here.scope) - here.seen);
-    scope.outer_requests = open_requests_around(scope) - unseen;
+    // What has been asked but has not come yet is still to come; a request that comes between the two looks is, too.
+    std::uint32_t const open = open_requests_around(scope);
+    std::uint32_t const unseen = static_cast<request_count>(requests_in(here.scope) - here.seen);
+    scope.outer_requests = open - std::min(open, unseen);
     here.scope = scope_ref(&scope);
 }
 
@@ -322,8 +344,7 @@ bool own_limit_passed(scope_ref scope, promise_base& coroutine) noexcept {
 }
 
 [[noreturn]] WEFT_NOINLINE void deliver(worker& here, promise_base& to) {
-    here.seen = requests_in(here.scope);
-    note_delivery(here.scope);
+    here.seen = note_delivery(here.scope);
     if (own_limit_passed(here.scope, to)) throw_timeout();
     throw cancelled();
 }
@@ -362,10 +383,8 @@ void rethrow(promise_base const& failed) {
 
 bool note_cancellation(join& joined) noexcept {
     promise_base& parent = *joined.parent;
-    request_count const requests = requests_in(parent.scope);
-    if (requests == parent.seen) [[likely]] return false;
-    parent.seen = requests;
-    note_delivery(parent.scope);
+    if (requests_in(parent.scope) == parent.seen) [[likely]] return false;
+    parent.seen = note_delivery(parent.scope);
     // relaxed: the children's ends happen before this, and nobody else looks.
     joined.first_failed.fetch_or(join::parent_cancelled, std::memory_order_relaxed);
     return true;

@@ -33,14 +33,13 @@ void start_limits(worker& here, scope_ref scope) noexcept;
 // The same where the worker runs now, with the list not locked.
 void start_limits_here(worker& here) noexcept;
 
-// What has been asked has come to those who run in the scope.
-void note_delivery(scope_ref scope) noexcept;
+// What has been asked has come to those who run in the scope. Answers how much that is.
+request_count note_delivery(scope_ref scope) noexcept;
 
 // The task that a listed coroutine waits for is cancelled in its place; by that it has seen the requests.
-inline void note_forwarding(suspension& node, scope_ref scope, request_count requests) noexcept {
+inline void note_forwarding(suspension& node, scope_ref scope) noexcept {
     node.kind = waits_for::forwarded;
-    node.forwarded_seen = requests;
-    note_delivery(scope);
+    node.forwarded_seen = note_delivery(scope);
 }
 
 // Whether a coroutine that has been cancelled passes that on to what it is going to wait for. Where its whole run is cancelled, all
@@ -61,14 +60,13 @@ bool suspend_cancellably(worker& here, promise_base& suspending, suspension& nod
     {
         suspension_list::guard list(scope.task()->suspensions);
         if (scope.inner()) [[unlikely]] start_limits(here, scope);
-        request_count const requests = requests_in(scope);
-        bool const cancelled = requests != here.seen;
+        bool const cancelled = requests_in(scope) != here.seen;
         if (!cancelled || passes_on(node, scope)) [[likely]] {
             list.add(node);
             node.listed = true;
             if (arm(cancelled)) {
                 // The coroutine comes no further than to this list's lock.
-                if (cancelled) [[unlikely]] note_forwarding(node, scope, requests);
+                if (cancelled) [[unlikely]] note_forwarding(node, scope);
                 return true;
             }
             list.remove(node);

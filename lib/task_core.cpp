@@ -256,6 +256,7 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
     // Under a paused clock only: elsewhere the task's runtime may be gone by now, if the task has ended.
     node.of_other_runtime = here.pool().clock.paused() && &task.group->core().pool != &here.pool();
     node.awaited = &task;
+    run_group& group = *here.scope.task()->group;
     bool forward = false;
     bool const suspended = suspend_cancellably(here, waiting, node, [&](bool cancelled) {
         waiter_list::guard others(task.waiters);
@@ -270,6 +271,8 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
         return true;
     });
     if (forward) [[unlikely]] {
+        // The waiting coroutine may be gone.
+        between_tasks const nobody(here, group);
         static_cast<void>(request_cancel(task));
         drop_reference(task);
     }
@@ -294,13 +297,12 @@ void release_ended(promise_base& task, unsigned index) noexcept {
     run_group& group = *task.group;
     bool const was_main = task.state.is_main;
     if (group.core().living) [[unlikely]] group.core().living->remove(task);
-    // The destructors of the coroutine's parameters may spawn, when its promise is gone already: for the same run, then.
-    promise_base in_its_place;
-    in_its_place.group = &group;
-    std::construct_at(&in_its_place.suspensions);
-    this_worker->scope = scope_ref(&in_its_place);
     group.core().tasks.remove(index, task.place);
-    drop_reference(task);
+    {
+        // The destructors of the coroutine's parameters may spawn, when its promise is gone already: for the same run, then.
+        between_tasks const in_its_place(*this_worker, group);
+        drop_reference(task);
+    }
     // Its end is not counted yet, so the group is still of this run.
     if (was_main && !soon_alone(group)) cancel_tasks_of(group);
     // After the frame is gone: who waits for the run's end may rely on that.

@@ -4,6 +4,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <memory>
 #include <source_location>
 
 #include <weft/detail/join.hpp>
@@ -54,6 +55,26 @@ inline void leave_fork(worker& here, promise_base& suspending) noexcept {
     remember_scope(here, suspending);
     here.leave_fork();
 }
+
+// As long as this lives, the worker runs for no task: only a destructor that spawns can tell, and that spawns for this run.
+class between_tasks {
+public:
+    between_tasks(worker& here, run_group& group) noexcept : here_(here), before_(here.scope) {
+        nobody_.group = &group;
+        std::construct_at(&nobody_.suspensions);
+        std::construct_at(&nobody_.requests, request_count{0});
+        std::construct_at(&nobody_.taken_back, request_count{0});
+        here.scope = scope_ref(&nobody_);
+    }
+    between_tasks(between_tasks const&) = delete;
+    between_tasks& operator=(between_tasks const&) = delete;
+    ~between_tasks() { here_.scope = before_; }
+
+private:
+    worker& here_;
+    scope_ref const before_;
+    promise_base nobody_;
+};
 
 // Some of the children of a gather, on top of the present stack, which is that of another of its children. Like fork, but nobody
 // waits for them here, and where memory is short, nobody can steal them.

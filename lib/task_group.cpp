@@ -51,6 +51,7 @@ void group_core::child_failed(std::exception_ptr failure) noexcept {
     mark_retrieved(*this_worker->scope.task());
     std::lock_guard const lock(mutex_);
     failures_.push_back(std::move(failure));
+    if (cancelled_) return;
     cancel_children();
     scope_.cancel();
 }
@@ -59,7 +60,7 @@ void group_core::body_ended(std::exception_ptr const& failure) noexcept {
     if (!failure) return;
     std::lock_guard const lock(mutex_);
     if (is_cancelled(failure))
-        interrupted_ = scope_.cancelled_around();
+        interrupted_ = scope_.told_from_around();
     else
         failures_.push_back(failure);
     cancel_children();
@@ -67,7 +68,7 @@ void group_core::body_ended(std::exception_ptr const& failure) noexcept {
 
 void group_core::wait_interrupted() noexcept {
     std::lock_guard const lock(mutex_);
-    if (scope_.cancelled_around()) interrupted_ = true;
+    if (scope_.told_from_around()) interrupted_ = true;
     cancel_children();
 }
 

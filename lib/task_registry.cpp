@@ -19,16 +19,16 @@ void task_registry::remove_outside(std::uint32_t place) noexcept {
 }
 
 void task_registry::fill(shelf& empty) {
-    {
-        std::lock_guard const lock(store_mutex_);
-        if (!store_.empty()) {
-            std::ranges::copy(store_.back(), empty.places.begin());
-            store_.pop_back();
-            empty.count = batch;
-            return;
-        }
+    std::lock_guard const lock(store_mutex_);
+    if (!store_.empty()) {
+        std::ranges::copy(store_.back(), empty.places.begin());
+        store_.pop_back();
+        empty.count = batch;
+        return;
     }
     auto const first = static_cast<std::uint32_t>(tasks_.grow_by(batch) - tasks_.begin());
+    // release. Pairs with: visit_from.
+    made_.store(first + batch, std::memory_order_release);
     std::iota(empty.places.begin(), empty.places.begin() + batch, first);
     empty.count = batch;
 }

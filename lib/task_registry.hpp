@@ -58,13 +58,17 @@ public:
         std::lock_guard const lock(walk_);
         walking_.store(true, std::memory_order_relaxed);
         asymmetric_fence::heavy();
-        std::size_t const places = tasks_.size();
+        // acquire. Pairs with: fill. Makes visible: the entries, constructed. A place beyond is of a task that was spawned later, and
+        // is told so by its run (run_group::begin_cancelling).
+        std::size_t const places = made_.load(std::memory_order_acquire);
         for (; from < places; ++from) {
             // acquire. Pairs with: `add`. Makes visible: the task. If weaker: a task is visited that is not there yet.
             promise_base* const task = tasks_[from].task.load(std::memory_order_acquire);
             if (task && !visit(*task)) break;
         }
-        walking_.store(false, std::memory_order_relaxed);
+        // release. Pairs with: wait_until_unseen. Makes visible: the references that the visit has taken. If weaker: the task's end
+        // does not see them, and frees it.
+        walking_.store(false, std::memory_order_release);
         return from < places ? from : end();
     }
 
@@ -95,7 +99,8 @@ private:
     void wait_until_unseen(std::uint32_t place) noexcept {
         tasks_[place].task.store(nullptr, std::memory_order_relaxed);
         asymmetric_fence::light();
-        if (walking_.load(std::memory_order_relaxed)) [[unlikely]] {
+        // acquire. Pairs with: the end of visit_from.
+        if (walking_.load(std::memory_order_acquire)) [[unlikely]] {
             std::lock_guard const lock(walk_);
         }
     }
@@ -107,6 +112,7 @@ private:
     WEFT_NOINLINE void empty_half(shelf& full) noexcept;
 
     tbb::concurrent_vector<entry> tasks_;
+    std::atomic<std::size_t> made_{0};  // so many entries are constructed; tasks_.size() counts those that are about to be, too
     std::deque<shelf> shelves_;
     std::mutex store_mutex_;
     std::vector<std::array<std::uint32_t, batch>> store_;

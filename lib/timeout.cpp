@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include <weft/detail/frame.hpp>
@@ -72,17 +73,12 @@ void pass_limit(timer_entry& due) noexcept {
     // acq_rel: as in stop_limit.
     time_limit::stage reached = time_limit::stage::open;
     if (!limit.reached.compare_exchange_strong(reached, time_limit::stage::passing, std::memory_order_acq_rel)) return free_limit(&limit);
-    worker& here = *this_worker;
-    // A task's last reference may go with the request, and its destructors may spawn.
-    promise_base nobody;
-    nobody.group = limit.scope->task->group;
-    std::construct_at(&nobody.suspensions);
-    scope_ref const before = std::exchange(here.scope, scope_ref(&nobody));
+    // A task's last reference may go with the request.
+    between_tasks const nobody(*this_worker, *limit.scope->task->group);
     cancel_scope(*limit.scope, [](inner_scope& scope) noexcept {
         // release. Pairs with: leave_limited. From here on the scope may be gone.
         scope.limit->reached.store(time_limit::stage::passed, std::memory_order_release);
     });
-    here.scope = before;
 }
 
 void enter_limited(inner_scope& scope, promise_base& coroutine, std::int64_t deadline) {
@@ -98,7 +94,7 @@ void leave_limited(inner_scope& scope) noexcept {
     worker& here = *this_worker;
     if (!stop_limit(here.pool().timers, scope)) {
         // acquire. Pairs with: pass_limit. It is about to be done.
-        while (scope.limit->reached.load(std::memory_order_acquire) != time_limit::stage::passed) WEFT_SPIN_PAUSE();
+        while (scope.limit->reached.load(std::memory_order_acquire) != time_limit::stage::passed) std::this_thread::yield();
         free_limit(scope.limit);
     }
     leave(here, scope);

@@ -76,6 +76,7 @@ task<> take_part(task<Value> runner, race<Result>& all, Finish finish) {
 
 template <class... Values, std::size_t... Index>
 task<std::variant<element_t<false, Values>...>> first_of(std::index_sequence<Index...>, task<Values>... runners) {
+    static_assert(!(std::is_reference_v<Values> || ...), "weft::first keeps values: let the awaitable give one, not a reference");
     using result = std::variant<element_t<false, Values>...>;
     bool interrupted = false;
     race<result> all;

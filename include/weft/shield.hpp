@@ -25,6 +25,12 @@ private:
     join_handle<Value> const* handle_;
 };
 
+// For gather and first, which keep values: a copy.
+template <class Value>
+task<Value> as_task(shielded_handle<Value> handle) {
+    co_return co_await handle;
+}
+
 template <class Value>
 task<Value> await_shielded(join_handle<Value> handle) {
     co_return co_await std::move(handle).shielded();
@@ -54,7 +60,9 @@ task<Value> shield(join_handle<Value>&& handle) {
 }
 
 // The same for a task that has not begun: it is spawned when this is awaited. If who waits is cancelled, it goes on in the background
-// until the run ends, and a failure is reported as that of any task that nobody awaits.
+// until the main task of its run ends, which cancels it, and a failure is reported as that of any task that nobody awaits.
+//   Resumes on, Cancellation, Must outlive: as above.
+//   Throws:        what the task threw; as spawn.
 template <class Value>
 task<Value> shield(task<Value> work, std::source_location where = std::source_location::current()) {
     return detail::spawn_and_shield(std::move(work), where);

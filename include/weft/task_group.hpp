@@ -116,11 +116,12 @@ task<Value> run_group_body(Body body) {
 
 // Calls body(group), which returns a task, and awaits that and every task that is spawned in the group, also by others of its tasks.
 //
-//     co_await weft::with_task_group([&](weft::task_group& group) -> weft::task<> {
+//     auto both = [&](weft::task_group& group) -> weft::task<> {
 //         group.spawn(fetch(first));
 //         group.spawn(fetch(second));
 //         co_return;
-//     });
+//     };
+//     co_await weft::with_task_group(both);
 //
 // The first failure, of the body or a task, cancels all others, the body included; weft::cancelled is no failure. When all have
 // ended, the failures come as one exception_group.

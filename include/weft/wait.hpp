@@ -45,6 +45,7 @@ task<> watch(join_handle<Value> const& handle, return_when when, entered_scope& 
 template <class Value>
 task<wait_result<Value>> wait_until(std::vector<join_handle<Value>> handles, return_when when, std::int64_t duration) {
     if (handles.empty()) throw std::invalid_argument("weft::wait: there is nothing to wait for; pass at least one handle");
+    for (join_handle<Value> const& handle : handles) static_cast<void>(handle.promise());  // throws for an empty one
     std::vector<task<>> watchers;
     watchers.reserve(handles.size());
     {
@@ -57,7 +58,7 @@ task<wait_result<Value>> wait_until(std::vector<join_handle<Value>> handles, ret
         } catch (timeout_error const&) {
             // Those that have not ended are pending.
         } catch (cancelled const&) {
-            from_around = all.cancelled_around();  // else by a watcher
+            from_around = all.told_from_around();  // else by a watcher
         }
         if (from_around) throw cancelled();
     }

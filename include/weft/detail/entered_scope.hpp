@@ -26,6 +26,10 @@ public:
 
     void cancel() noexcept { cancel_scope(scope_); }
     [[nodiscard]] bool cancelled_around() const noexcept { return detail::cancelled_around(scope_); }
+    // `cancelled` has come to who waits in it: from around, and not (only) by cancel()?
+    [[nodiscard]] bool told_from_around() const noexcept {
+        return cancelled_around() || scope_.requests.load(std::memory_order_relaxed) == 0;
+    }
 
 private:
     inner_scope scope_;

@@ -27,6 +27,8 @@ struct group_end {
 // Made and destroyed in one coroutine, which awaits all children in between.
 class WEFT_API group_core {
 public:
+    group_core() { failures_.reserve(1); }  // the body's
+
     // Calls `spawn` and keeps a reference to the task. Throws invalid_state where no more are taken.
     template <class Spawn>
     auto add(Spawn spawn) {
@@ -60,7 +62,8 @@ private:
     void cancel_children() noexcept;
 
     entered_scope scope_;
-    std::mutex mutex_;
+    // Recursive: what a task leaves behind when it is cancelled may try to spawn in its destructor, and is told that it cannot.
+    std::recursive_mutex mutex_;
     std::vector<promise_base*> children_;  // each with a reference; some have ended
     std::size_t forget_at_ = 16;           // so many are looked through for ended ones
     std::vector<std::exception_ptr> failures_;
