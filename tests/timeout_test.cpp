@@ -818,6 +818,26 @@ TEST_CASE("a limit whose timer runs already can be moved in between", "[timeout]
     CHECK(elapsed == 30s);
 }
 
+TEST_CASE("a limit that is moved holds for those who wait already, though nobody awaits after it", "[timeout][reschedule]") {
+    watchdog const guard(10s, "who wait already");
+    auto const workers = GENERATE(1u, 2u);
+    auto const from_none = GENERATE(false, true);
+    std::chrono::nanoseconds elapsed;
+    auto const body = [from_none]() -> task<std::string> {
+        auto const moves = [](weft::timeout_scope& limit) -> task<> {
+            co_await weft::sleep(1s);
+            limit.reschedule(weft::now() + 2s);
+        };
+        auto const limited = [&moves](bool none) -> task<> {
+            auto limit = co_await (none ? weft::timeout(std::nullopt) : weft::timeout(2h));
+            co_await weft::gather(sleep_for(1h), moves(limit));
+        };
+        co_return co_await ending_of(limited(from_none));
+    };
+    CHECK(run_paused(workers, body, elapsed) == "timeout");
+    CHECK(elapsed == 3s);
+}
+
 TEST_CASE("a limit that has passed cannot be moved", "[timeout][reschedule][misuse]") {
     watchdog const guard(10s, "passed");
     auto const body = []() -> task<bool> {
