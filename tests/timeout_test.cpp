@@ -667,6 +667,26 @@ TEST_CASE("a request on its way when a limit is entered comes at the first await
     CHECK(elapsed == 0s);
 }
 
+TEST_CASE("a request that came inside a limit in which nothing is awaited comes after it", "[timeout][cancel]") {
+    watchdog const guard(10s, "after it");
+    auto const passed = GENERATE(false, true);
+    std::chrono::nanoseconds elapsed;
+    auto const body = [passed]() -> task<std::string> {
+        join_handle<> handle;
+        handle = weft::spawn([](join_handle<>& self, bool at_once) -> task<> {
+            {
+                auto const outer = co_await weft::timeout(10s);
+                auto const limit = co_await weft::timeout(at_once ? 0s : 1s);
+                self.cancel();
+            }
+            co_await weft::sleep(1h);
+        }, std::ref(handle), passed);
+        co_return co_await ending_of_named(handle);
+    };
+    CHECK(run_paused(1, body, elapsed) == "cancelled");
+    CHECK(elapsed == 0s);
+}
+
 TEST_CASE("uncancel inside a limit that another time has passed: the counts of the task are its own", "[timeout][uncancel]") {
     watchdog const guard(10s, "uncancel inside");
     std::chrono::nanoseconds elapsed;
@@ -796,6 +816,26 @@ TEST_CASE("a limit whose timer runs already can be moved in between", "[timeout]
     };
     CHECK(run_paused(workers, body, elapsed) == texts{"20000", "25000", "27000", "30000"});
     CHECK(elapsed == 30s);
+}
+
+TEST_CASE("a limit that is moved holds for those who wait already, though nobody awaits after it", "[timeout][reschedule]") {
+    watchdog const guard(10s, "who wait already");
+    auto const workers = GENERATE(1u, 2u);
+    auto const from_none = GENERATE(false, true);
+    std::chrono::nanoseconds elapsed;
+    auto const body = [from_none]() -> task<std::string> {
+        auto const moves = [](weft::timeout_scope& limit) -> task<> {
+            co_await weft::sleep(1s);
+            limit.reschedule(weft::now() + 2s);
+        };
+        auto const limited = [&moves](bool none) -> task<> {
+            auto limit = co_await (none ? weft::timeout(std::nullopt) : weft::timeout(2h));
+            co_await weft::gather(sleep_for(1h), moves(limit));
+        };
+        co_return co_await ending_of(limited(from_none));
+    };
+    CHECK(run_paused(workers, body, elapsed) == "timeout");
+    CHECK(elapsed == 3s);
 }
 
 TEST_CASE("a limit that has passed cannot be moved", "[timeout][reschedule][misuse]") {
