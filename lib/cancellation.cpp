@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <weft/detail/completions.hpp>
 #include <weft/detail/join.hpp>
 #include <weft/error.hpp>
 
@@ -52,6 +53,7 @@ constexpr int most_requests = 30'000;
 // With the list of its task locked. True: nobody else resumes it any more. False: it is about to go on anyway.
 bool take_from_source(scheduler& pool, suspension& node) noexcept {
     if (node.kind == waits_for::timer) return pool.timers.disarm(static_cast<timer_entry&>(node));
+    if (node.kind == waits_for::completion) return static_cast<completion_wait&>(node).source.take_waiting();
     auto& waiting = static_cast<waiter&>(node);
     waiter_list::guard others(waiting.awaited->waiters);
     if (others.first() == &ended_mark) return false;
@@ -185,8 +187,7 @@ private:
             // Once it is scheduled, the node may be gone.
             suspension& node = *woken_;
             woken_ = node.of_task.next;
-            bool const awaited_foreign = node.kind != waits_for::timer && static_cast<waiter&>(node).of_other_runtime;
-            schedule_cancelled(promise_of(node.coroutine.address()), awaited_foreign);
+            schedule_cancelled(promise_of(node.coroutine.address()), node.of_other_runtime);
         }
     }
 

@@ -5,11 +5,13 @@
 #include <map>
 #include <sstream>
 
+#include <weft/detail/completions.hpp>
 #include <weft/detail/waiter.hpp>
 #include <weft/error.hpp>
 
 #include "scheduler.hpp"
 #include "task_core.hpp"
+#include "task_details.hpp"
 
 namespace weft::detail {
 
@@ -23,7 +25,15 @@ std::string place(std::source_location const& where) {
 }
 
 std::string name_of(promise_base const& task) {
-    return (task.state.is_main ? "the main task of run() " : "the task spawned ") + place(spawned_at(task));
+    std::string const given = given_name(task);
+    std::string const quoted = given.empty() ? given : '"' + given + "\", ";
+    return quoted + (task.state.is_main ? "the main task of run() " : "the task spawned ") + place(spawned_at(task));
+}
+
+// Null: nobody waits for the watched end.
+promise_base* coroutine_of(waiter const& node) noexcept {
+    if (node.kind == waits_for::watched) return static_cast<watched_end const&>(node).owner->waiting();
+    return &promise_of(node.coroutine.address());
 }
 
 }  // namespace
@@ -55,7 +65,7 @@ std::optional<living_tasks::standstill> living_tasks::find_standstill(scheduler 
         // Every waiter's node is in its place: nobody runs, and who was woken would be in a queue.
         waiter_list::guard const awaiting(task->waiters);
         for (auto const* node = awaiting.first(); node && node != &ended_mark; node = node->of_awaited.next)
-            waits[task_of(promise_of(node->coroutine.address()))].push_back("the end of " + name_of(*task));
+            if (promise_base* const waiting = coroutine_of(*node)) waits[task_of(*waiting)].push_back("the end of " + name_of(*task));
     }
     pool.timers.each_armed([&](timer_entry const& entry) {
         if (entry.coroutine) waits[task_of(promise_of(entry.coroutine.address()))].push_back("the end of a sleep for ever");

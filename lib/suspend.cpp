@@ -6,6 +6,7 @@
 
 #include <weft/detail/frame.hpp>
 #include <weft/detail/relay.hpp>
+#include <weft/detail/turn.hpp>
 #include <weft/sleep.hpp>
 #include <weft/yield.hpp>
 
@@ -36,19 +37,11 @@ void go_to_back(timer_entry& entry, promise_base& sleeper) noexcept {
 
 }  // namespace
 
-void suspend_to_back(promise_base& yielding) noexcept {
-    WEFT_COMPILER_BARRIER();
-    worker& here = *this_worker;
-    if (here.scope.inner()) [[unlikely]] start_limits_here(here);
-    leave_fork(here, yielding);
-    here.make_ready(handle_of(yielding));
-}
-
 void suspend_for(timer_entry& entry, promise_base& sleeper) noexcept {
     WEFT_COMPILER_BARRIER();
     if (entry.deadline <= 0) return go_to_back(entry, sleeper);
     std::int64_t const now = this_worker->pool().clock.now();
-    entry.deadline = entry.deadline >= forever - now ? forever : now + entry.deadline;
+    entry.deadline = saturated_sum(now, entry.deadline);
     arm(*this_worker, entry, sleeper, now);
 }
 

@@ -4,13 +4,17 @@
 #include <memory>
 #include <new>
 
+#include <weft/detail/completions.hpp>
 #include <weft/detail/join.hpp>
+#include <weft/detail/turn.hpp>
 #include <weft/error.hpp>
 
 #include "asymmetric_fence.hpp"
 #include "cancellation.hpp"
+#include "context.hpp"
 #include "living_tasks.hpp"
 #include "runtime_core.hpp"
+#include "task_details.hpp"
 #include "unhandled.hpp"
 
 namespace weft::detail {
@@ -73,6 +77,19 @@ std::source_location spawned_at(promise_base const& task) noexcept {
 
 namespace {
 
+// False: there are none.
+WEFT_NOINLINE bool give_details(promise_base& unstarted, std::string* name) {
+    shared_context const values = context_here();
+    if (values) give_context(unstarted, values);
+    try {
+        if (name) give_name(unstarted, std::move(*name));
+    } catch (...) {
+        forget_details(unstarted);
+        throw;
+    }
+    return name || values;
+}
+
 void add_to_living(runtime_core& core, promise_base& task) {
     try {
         core.living->add(task);
@@ -84,14 +101,15 @@ void add_to_living(runtime_core& core, promise_base& task) {
 
 }  // namespace
 
-void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::source_location where) {
+void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::source_location where, std::string* name) {
     runtime_core& core = group.core();
+    bool const with_details = (name || may_inherit_context(here)) && give_details(unstarted, name);
     unstarted.role = role::spawned;
     unstarted.state = {};
     unstarted.group = &group;
     unstarted.scope = scope_ref(&unstarted);
     unstarted.seen = 0;
-    std::construct_at(&unstarted.failure, failure::unseen);
+    std::construct_at(&unstarted.marks, std::uint8_t{with_details ? has_details : task_mark{}});
     std::construct_at(&unstarted.references, std::uint16_t{2});
     std::construct_at(&unstarted.requests, request_count{0});
     std::construct_at(&unstarted.taken_back, request_count{0});
@@ -104,6 +122,7 @@ void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::
         if (core.living) [[unlikely]] add_to_living(core, unstarted);
     } catch (...) {
         unstarted.role = role::joined;
+        if (with_details) forget_details(unstarted);
         throw;
     }
     // See run_group::begin_cancelling.
@@ -112,12 +131,13 @@ void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::
 }
 
 void unmake_spawned(promise_base& task) noexcept {
+    if (marked_with_details(task)) forget_details(task);
     if (task.group->core().living) [[unlikely]] task.group->core().living->remove(task);
     task.group->core().tasks.remove_outside(task.place);
     task.role = role::joined;
 }
 
-void spawn_on_current_runtime(promise_base& unstarted, std::source_location where) {
+void spawn_on_current_runtime(promise_base& unstarted, std::source_location where, std::string* name) {
     WEFT_COMPILER_BARRIER();
     worker* const here = this_worker;
     if (!here)
@@ -128,7 +148,7 @@ void spawn_on_current_runtime(promise_base& unstarted, std::source_location wher
     if (group.core().closing.load(std::memory_order_relaxed))
         throw runtime_closed("weft::spawn: the runtime is being destroyed and takes no new tasks; co_await the task instead");
     here->ready.reserve(1);
-    make_spawned(here, unstarted, group, where);
+    make_spawned(here, unstarted, group, where, name);
     group.count_begun(here->index());
     here->make_ready(handle_of(unstarted));
 }
@@ -218,7 +238,12 @@ void tell(worker& here, promise_base& task, waiter* newest) noexcept {
     while (oldest) {
         // Once it is scheduled, the waiter may be gone.
         waiter* const next = oldest->of_awaited.next;
-        schedule(promise_of(oldest->coroutine.address()));
+        if (oldest->kind == waits_for::watched) [[unlikely]] {
+            auto& end = static_cast<watched_end&>(*oldest);
+            end.owner->come(end);
+        } else {
+            schedule(promise_of(oldest->coroutine.address()));
+        }
         oldest = next;
     }
     here.ended = &task;
@@ -253,6 +278,12 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
     WEFT_COMPILER_BARRIER();
     worker& here = *this_worker;
     if (here.scope.task() == &task) throw invalid_state("weft: a task awaits its own join_handle and would wait for ever");
+    // It has gone on without waiting for long enough.
+    if (here.giving_way() && has_ended(task)) {
+        node.coroutine = handle_of(waiting);
+        suspend_to_back(waiting);
+        return std::noop_coroutine();
+    }
     // Under a paused clock only: elsewhere the task's runtime may be gone by now, if the task has ended.
     node.of_other_runtime = here.pool().clock.paused() && &task.group->core().pool != &here.pool();
     node.awaited = &task;
@@ -314,6 +345,7 @@ void drop_reference(promise_base& task) noexcept {
     // acq_rel. Pairs with: itself on the other side. Makes visible, to the one that frees the frame: what the other did with it. If
     // weaker: it is freed while the other still reads. The load spares the last one the read-modify-write; acquire: the same pair.
     if (task.references.load(std::memory_order_acquire) != 1 && task.references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (marked_with_details(task)) [[unlikely]] forget_details(task);
     if (task.outcome == outcome::exception && !task.state.was_cancelled) forget_failure(task);
     task.drop_exception();
     handle_of(task).destroy();

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <source_location>
+#include <string>
 
 #include <weft/detail/join.hpp>
 #include <weft/detail/promise.hpp>
@@ -15,9 +16,10 @@
 
 namespace weft::detail {
 
-// Makes an unstarted coroutine a task of that group, with two references. It is not scheduled yet. `here` is null on a thread that is
-// no worker of its runtime. Throws std::bad_alloc, and then has done nothing.
-void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::source_location where);
+// Makes an unstarted coroutine a task of that group, with two references, and with the values of context_vars that hold here, and that
+// name if there is one. It is not scheduled yet. `here` is null on a thread that is no worker of its runtime. Throws std::bad_alloc,
+// and then has done nothing.
+void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::source_location where, std::string* name = nullptr);
 // Back to an unstarted coroutine, where it could not be scheduled; on a thread that is no worker.
 void unmake_spawned(promise_base& task) noexcept;
 
@@ -64,6 +66,7 @@ public:
         std::construct_at(&nobody_.suspensions);
         std::construct_at(&nobody_.requests, request_count{0});
         std::construct_at(&nobody_.taken_back, request_count{0});
+        std::construct_at(&nobody_.marks, std::uint8_t{0});
         here.scope = scope_ref(&nobody_);
     }
     between_tasks(between_tasks const&) = delete;

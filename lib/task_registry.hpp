@@ -111,7 +111,8 @@ private:
     WEFT_NOINLINE void fill(shelf& empty);
     WEFT_NOINLINE void empty_half(shelf& full) noexcept;
 
-    tbb::concurrent_vector<entry> tasks_;
+    // Not oneTBB's own allocator: a thread sanitizer does not see how it passes memory on.
+    tbb::concurrent_vector<entry, std::allocator<entry>> tasks_;
     std::atomic<std::size_t> made_{0};  // so many entries are constructed; tasks_.size() counts those that are about to be, too
     std::deque<shelf> shelves_;
     std::mutex store_mutex_;

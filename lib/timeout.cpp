@@ -103,7 +103,7 @@ void leave_limited(inner_scope& scope) noexcept {
 std::int64_t moment_in(std::int64_t nanoseconds) noexcept {
     WEFT_COMPILER_BARRIER();
     std::int64_t const now = this_worker->pool().clock.now();
-    return nanoseconds >= forever - now ? forever : now + nanoseconds;
+    return nanoseconds > 0 ? saturated_sum(now, nanoseconds) : now + nanoseconds;
 }
 
 }  // namespace weft::detail

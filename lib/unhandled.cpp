@@ -12,16 +12,18 @@
 #include <weft/error.hpp>
 
 #include "task_core.hpp"
+#include "task_details.hpp"
 
 namespace weft {
 
 std::string unhandled_exception::describe() const {
     std::ostringstream line;
     line << "weft: unhandled exception " << detail::describe(exception);
+    line << (task_name.empty() ? ", in a task" : ", in the task \"" + task_name + '"');
     if (spawned_at.line() != 0)
-        line << ", in a task spawned at " << spawned_at.file_name() << ':' << spawned_at.line() << " that nobody awaited";
+        line << " spawned at " << spawned_at.file_name() << ':' << spawned_at.line() << " that nobody awaited";
     else
-        line << ", in a task that nobody awaited (spawned from a callable with arguments, so the place is not known)";
+        line << " that nobody awaited (spawned from a callable with arguments, so the place is not known)";
     return line.str();
 }
 
@@ -33,6 +35,7 @@ struct remembered {
     run_group* group;
     std::shared_ptr<exception_handler const> handler;
     std::source_location spawned_at;
+    std::string task_name;
 };
 
 struct failure_registry {
@@ -63,28 +66,27 @@ void report(exception_handler const& handler, unhandled_exception const& what) n
     }
 }
 
-// unseen -> reported. relaxed, here and in mark_retrieved: the exception itself is published by the end of the task.
-bool claim_report(promise_base& failed) noexcept {
-    failure seen = failure::unseen;
-    return failed.failure.compare_exchange_strong(seen, failure::reported, std::memory_order_relaxed);
+// True: by nobody else. relaxed: the exception itself is published by the end of the task.
+bool claim_failure(promise_base& failed) noexcept {
+    return !(failed.marks.fetch_or(failure_seen, std::memory_order_relaxed) & failure_seen);
 }
 
 }  // namespace
 
 void mark_retrieved(promise_base& failed) noexcept {
-    failure seen = failure::unseen;
-    failed.failure.compare_exchange_strong(seen, failure::retrieved, std::memory_order_relaxed);
+    static_cast<void>(claim_failure(failed));
 }
 
 void remember_failure(promise_base& failed, run_group& group) noexcept {
     try {
         auto handler = group.core().on_unhandled;
+        std::string name = given_name(failed);
         failure_registry& all = registry();
         std::lock_guard const lock(all.mutex);
-        all.failures.try_emplace(&failed, remembered{&group, std::move(handler), spawned_at(failed)});
+        all.failures.try_emplace(&failed, remembered{&group, std::move(handler), spawned_at(failed), std::move(name)});
     } catch (std::bad_alloc const&) {
         // No memory to wait for somebody who awaits it.
-        if (claim_report(failed)) report(*group.core().on_unhandled, {failed.exception, spawned_at(failed)});
+        if (claim_failure(failed)) report(*group.core().on_unhandled, {failed.exception, spawned_at(failed)});
     }
 }
 
@@ -93,10 +95,10 @@ void forget_failure(promise_base& failed) noexcept {
     std::unique_lock lock(all.mutex);
     auto const found = all.failures.find(&failed);
     if (found == all.failures.end()) return;
-    auto const [group, handler, spawned_at] = std::move(found->second);
+    auto const [group, handler, spawned_at, task_name] = std::move(found->second);
     all.failures.erase(found);
     lock.unlock();
-    if (claim_report(failed)) report(*handler, {failed.exception, spawned_at});
+    if (claim_failure(failed)) report(*handler, {failed.exception, spawned_at, task_name});
 }
 
 void report_failures_of(run_group& group) noexcept {
@@ -112,10 +114,11 @@ void report_failures_of(run_group& group) noexcept {
             if (what.group != &group) continue;
             try {
                 if (unseen.size() == unseen.capacity()) unseen.reserve(2 * unseen.size() + 1);
+                item next{what.handler, {failed->exception, what.spawned_at, what.task_name}};
+                if (claim_failure(*failed)) unseen.push_back(std::move(next));
             } catch (std::bad_alloc const&) {
                 break;  // the rest is reported when their handles are dropped
             }
-            if (claim_report(*failed)) unseen.push_back({what.handler, {failed->exception, what.spawned_at}});
         }
     }
     for (item const& each : unseen) report(*each.handler, each.what);

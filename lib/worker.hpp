@@ -96,6 +96,9 @@ public:
         return one_fork_less() && look_up();
     }
 
+    // must_give_way has answered true since the loop had the thread.
+    [[nodiscard]] bool giving_way() const noexcept { return giving_way_; }
+
     // This worker has armed a timer: before its next job it sees to it that time is kept.
     void armed_timer() noexcept;
 

@@ -164,3 +164,65 @@ TEST_CASE("a self-spawning load starves neither a yielding task nor a submitted 
     load.get();
     CHECK(one == 1);
 }
+
+TEST_CASE("a task that awaits what has ended already, again and again, lets others go now and then", "[yield][fair]") {
+    const watchdog guard{30s, "ready awaits"};
+    const auto workers = GENERATE(1u, 2u);
+    // Each has a worker to itself and asks for what is there.
+    const auto kind = GENERATE(0, 1, 2);
+    CAPTURE(workers, kind);
+    weft::run(
+        [&]() -> weft::task<> {
+            std::atomic<bool> over = false;
+            auto ended = weft::spawn([]() -> weft::task<int> { co_return 1; });
+            co_await ended;
+            const auto hog = [&]() -> weft::task<> {
+                while (!over) {
+                    if (kind == 0) co_await ended;
+                    if (kind == 1) co_await weft::shield(ended);
+                    if (kind == 2) {
+                        std::vector<weft::join_handle<>> one;
+                        one.push_back(weft::spawn([]() -> weft::task<> { co_return; }));
+                        while (!one.front().done()) co_await weft::yield();
+                        auto ends = weft::as_completed(std::move(one));
+                        co_await ends.next();
+                    }
+                }
+            };
+            std::vector<weft::join_handle<>> hogs;
+            for (unsigned i = 0; i < workers; ++i) hogs.push_back(weft::spawn(hog()));
+            co_await weft::yield();
+            co_await weft::sleep(1ms);
+            over = true;
+            for (auto& each : hogs) co_await each;
+        },
+        {.workers = workers});
+}
+
+TEST_CASE("a pair that wakes each other does not keep a third task from running", "[yield][fair]") {
+    const watchdog guard{30s, "a pair and a third"};
+    const long turns = weft::run(
+        []() -> weft::task<long> {
+            std::atomic<bool> over = false;
+            long count = 0;
+            const auto answer = []() -> weft::task<> { co_return; };
+            const auto pair = [&]() -> weft::task<> {
+                while (!over) co_await weft::spawn(answer());
+            };
+            const auto third = [&]() -> weft::task<> {
+                while (!over) {
+                    ++count;
+                    co_await weft::yield();
+                }
+            };
+            auto one = weft::spawn(pair());
+            auto other = weft::spawn(third());
+            co_await weft::sleep(20ms);
+            over = true;
+            co_await one;
+            co_await other;
+            co_return count;
+        },
+        {.workers = 1});
+    CHECK(turns > 100);
+}

@@ -19,8 +19,9 @@ class paused_clock;
 struct unhandled_exception {
     std::exception_ptr exception;
     std::source_location spawned_at;  // where spawn was called; line() is 0 for spawn(callable, args...), which cannot know it
+    std::string task_name = {};       // empty: it was given none
 
-    // One line: the exception's type, its what() where it has one, and where the task was spawned.
+    // One line: the exception's type, its what() where it has one, the task's name and where it was spawned.
     [[nodiscard]] WEFT_API std::string describe() const;
 };
 

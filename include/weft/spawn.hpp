@@ -4,13 +4,16 @@
 
 #include <concepts>
 #include <coroutine>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <source_location>
+#include <string>
 #include <type_traits>
 #include <utility>
 
 #include <weft/concepts.hpp>
+#include <weft/detail/turn.hpp>
 #include <weft/detail/waiter.hpp>
 #include <weft/error.hpp>
 #include <weft/task.hpp>
@@ -99,6 +102,12 @@ public:
     [[nodiscard]] int cancelling() const { return detail::cancelling(checked()); }
     int uncancel() { return detail::uncancel(checked()); }
 
+    // Its name: "task-" and its id where it was given none; an empty name takes one away. The id is a number that no other task of the
+    // process has, from 1, in the order in which somebody first asks for it, by id() or name(). Throw std::bad_alloc.
+    [[nodiscard]] std::string name() const { return detail::task_name(checked()); }
+    void set_name(std::string name) const { detail::set_task_name(checked(), std::move(name)); }
+    [[nodiscard]] std::uint64_t id() const { return detail::task_id(checked()); }
+
     template <bool Consume>
     class awaiter;
     awaiter<false> operator co_await() const& { return awaiter<false>{checked(), false}; }
@@ -135,7 +144,7 @@ public:
 
     awaiter(promise_type& task, bool shielded) noexcept : task_(&task), node_(shielded) {}
 
-    bool await_ready() const noexcept { return detail::has_ended(*task_); }
+    bool await_ready() const noexcept { return detail::has_ended(*task_) && !detail::must_let_others_go(); }
 
     template <class Promise>
     WEFT_NOINLINE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) {
@@ -173,6 +182,19 @@ join_handle<Value> spawn(task<Value> work, std::source_location where = std::sou
     return join_handle<Value>(frame);
 }
 
+// What a task can be told at its start: spawn(work(), {.name = "work"}).
+struct task_options {
+    std::string name = {};  // empty: none of its own
+};
+
+template <class Value>
+join_handle<Value> spawn(task<Value> work, task_options settings, std::source_location where = std::source_location::current()) {
+    auto const frame = work.unstarted();
+    detail::spawn_on_current_runtime(frame.promise(), where, settings.name.empty() ? nullptr : &settings.name);
+    work.release();
+    return join_handle<Value>(frame);
+}
+
 // The same for callable(args...). The callable and the arguments, decayed as std::thread does it, live until the task has ended:
 // this is how a lambda with captures becomes a task safely.
 template <class Callable>
@@ -182,9 +204,16 @@ auto spawn(Callable&& callable, std::source_location where = std::source_locatio
     return spawn(detail::task_of_call(std::forward<Callable>(callable)), where);
 }
 
+template <class Callable>
+    requires(!detail::is_task<Callable>::value)
+auto spawn(Callable&& callable, task_options settings, std::source_location where = std::source_location::current()) {
+    static_assert(task_function<Callable>, "weft::spawn takes a weft::task by value (std::move a named one), or a callable returning one");
+    return spawn(detail::task_of_call(std::forward<Callable>(callable)), std::move(settings), where);
+}
+
 // With arguments. C++ has no place for `where` behind them: a report then says so.
 template <class Callable, class First, class... Rest>
-    requires(!detail::is_task<std::remove_cvref_t<Callable>>::value)
+    requires(!detail::is_task<std::remove_cvref_t<Callable>>::value && !std::same_as<std::remove_cvref_t<First>, task_options>)
 auto spawn(Callable&& callable, First&& first, Rest&&... rest) {
     static_assert(task_function<Callable, First, Rest...>, "weft::spawn: the callable must accept these arguments and return a weft::task");
     return spawn(detail::task_of_call(std::forward<Callable>(callable), std::forward<First>(first), std::forward<Rest>(rest)...),

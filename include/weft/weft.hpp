@@ -10,8 +10,12 @@
 #include <weft/run.hpp>
 #include <weft/runtime.hpp>
 
+#include <weft/as_completed.hpp>
+#include <weft/context_var.hpp>
+#include <weft/current_task.hpp>
 #include <weft/first.hpp>
 #include <weft/gather.hpp>
+#include <weft/gather_limit.hpp>
 #include <weft/interval.hpp>
 #include <weft/result.hpp>
 #include <weft/shield.hpp>

@@ -6,14 +6,9 @@
 #include <coroutine>
 
 #include <weft/detail/promise.hpp>
+#include <weft/detail/turn.hpp>
 
 namespace weft {
-
-namespace detail {
-
-WEFT_API WEFT_NOIPA void suspend_to_back(promise_base& yielding) noexcept;
-
-}  // namespace detail
 
 class [[nodiscard("co_await it: a yield that is not awaited does not happen")]] yield_awaitable {
 public:

@@ -62,8 +62,11 @@ struct task_state {
     bool was_cancelled : 1;  // it has ended, by the exception `cancelled`
 };
 
-// What became of the exception of a spawned task (lib/unhandled.hpp).
-enum class failure : std::uint8_t { unseen, retrieved, reported };
+// Of a spawned task; bits.
+enum task_mark : std::uint8_t {
+    failure_seen = 1,  // somebody has retrieved its exception, or been told of it (lib/unhandled.hpp)
+    has_details = 2,   // there is something in lib/task_details.hpp
+};
 
 // The type-erased part of every promise, at the same place in every frame: the compiled core reaches it from the bare address of a
 // frame (`promise_of`), so a job is one pointer. That place depends only on the promise's alignment, which promise<Value> fixes.
@@ -88,7 +91,7 @@ struct promise_base {
 
     // With role::spawned only, constructed by spawn.
     union {
-        std::atomic<detail::failure> failure;
+        std::atomic<std::uint8_t> marks;
     };
     request_count seen;
     union {

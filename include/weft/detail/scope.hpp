@@ -53,6 +53,7 @@ struct inner_scope {
     // Of a time limit; written with the task's suspensions locked.
     time_limit* limit = nullptr;
     bool limit_started = false;  // its timer is armed, or was
+    bool binds = false;          // it is a bound_scope (context_var.hpp)
 };
 
 inline promise_base* scope_ref::task() const noexcept {

@@ -11,10 +11,12 @@
 namespace weft::detail {
 
 enum class waits_for : std::uint8_t {
-    timer,      // a sleep: timer_entry
-    task_end,   // the end of another task, which is cancelled in its place: waiter
-    forwarded,  // the same, and it has been cancelled
-    shielded,   // the end of another task, which goes on
+    timer,       // a sleep: timer_entry
+    task_end,    // the end of another task, which is cancelled in its place: waiter
+    forwarded,   // the same, and it has been cancelled
+    shielded,    // the end of another task, which goes on
+    completion,  // the next end of some tasks, which go on: completion_wait
+    watched,     // no coroutine: watched_end
 };
 
 // A node in the list of its task. Stands in the awaiter, so waiting allocates nothing.
@@ -27,7 +29,8 @@ struct suspension {
     std::coroutine_handle<> coroutine;  // null until it has suspended
     list_hook<suspension> of_task{};
     waits_for kind;
-    bool listed = false;          // written by who puts it in, and by who takes it out and resumes the waiter
+    bool listed = false;               // written by who puts it in, and by who takes it out and resumes the waiter
+    bool of_other_runtime = false;     // under a paused clock only: what it waits for is
     request_count forwarded_seen = 0;  // with waits_for::forwarded: what the waiter has seen by that
 };
 
@@ -37,7 +40,6 @@ using suspension_list = locked_list<suspension, &suspension::of_task>;
 struct waiter : suspension {
     constexpr explicit waiter(bool shielded = false) noexcept : suspension(shielded ? waits_for::shielded : waits_for::task_end) {}
 
-    bool of_other_runtime = false;  // under a paused clock only
     list_hook<waiter> of_awaited{};
     promise_base* awaited = nullptr;
 };

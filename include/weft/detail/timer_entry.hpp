@@ -14,6 +14,11 @@ namespace weft::detail {
 // As a duration or a moment, in nanoseconds: it does not end, or does not come.
 inline constexpr std::int64_t forever = std::numeric_limits<std::int64_t>::max();
 
+// Of a moment or duration and a duration that is not negative.
+constexpr std::int64_t saturated_sum(std::int64_t time, std::int64_t duration) noexcept {
+    return time > forever - duration ? forever : time + duration;
+}
+
 // Its waiter is whom to wake; null: it is a time_limit. The wheel never looks at that.
 struct timer_entry : suspension {
     // The value of `slot` of an entry that no wheel holds.
