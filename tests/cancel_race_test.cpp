@@ -19,6 +19,7 @@
 #include <future>
 #include <memory>
 #include <random>
+#include <ranges>
 #include <string>
 #include <thread>
 #include <utility>
@@ -62,10 +63,17 @@ enum class op {
     nested,
     limited_children,
     computing,
+    shielded,
+    first,
+    waiting,
+    group,
+    completed,
+    limited_gather,
 };
 constexpr std::array ops{op::sleep,        op::sleep_until,   op::yield,         op::tick,   op::inline_task, op::named_handle,
                          op::moved_handle, op::shared_handle, op::pair,          op::values, op::vector,      op::wide_vector,
-                         op::returning_exceptions, op::handles, op::nested, op::limited_children, op::computing};
+                         op::returning_exceptions, op::handles, op::nested, op::limited_children, op::computing,
+                         op::shielded, op::first, op::waiting, op::group, op::completed, op::limited_gather};
 
 // What awaits tasks hands the request on, and a value that is returned meanwhile wins.
 constexpr bool hands_on(op what) {
@@ -108,6 +116,12 @@ task<int> leaf_with_value(race& of, std::chrono::nanoseconds length, census& in)
     co_return 1;
 }
 task<> owned_leaf(std::chrono::nanoseconds length, counted) { co_await weft::sleep(length); }
+
+std::vector<join_handle<>> some_leaves(std::chrono::nanoseconds length, census& in) {
+    std::vector<join_handle<>> all;
+    for (int child = 1; child <= 3; ++child) all.push_back(weft::spawn(owned_leaf(length * child / 3, counted(in))));
+    return all;
+}
 
 task<> operate(race& of, join_handle<> const& shared, census& in) {
     counted const local(in);
@@ -171,6 +185,34 @@ task<> operate(race& of, join_handle<> const& shared, census& in) {
                 spin(static_cast<int>(length.count() / 5));
                 co_await weft::yield();
             }
+            break;
+        case op::shielded: {
+            auto const handle = weft::spawn(owned_leaf(length, counted(in)));
+            co_await weft::shield(handle);
+            break;
+        }
+        case op::first: co_await weft::first(owned_leaf(length, counted(in)), owned_leaf(length + 1us, counted(in))); break;
+        case op::waiting: {
+            auto [done, pending] = co_await weft::wait(some_leaves(length, in), weft::first_completed);
+            break;
+        }
+        case op::group: {
+            auto const body = [&](weft::task_group& group) -> task<> {
+                group.spawn(owned_leaf(length, counted(in)));
+                group.spawn(owned_leaf(length / 2, counted(in)));
+                co_await weft::sleep(length / 3);
+            };
+            co_await weft::with_task_group(body);
+            break;
+        }
+        case op::completed: {
+            auto ends = weft::as_completed(some_leaves(length, in));
+            while (auto next = co_await ends.next()) next->result();
+            break;
+        }
+        case op::limited_gather:
+            co_await weft::gather(std::views::iota(0, 5) | std::views::transform([&](int child) { return leaf(of, length * child / 5, in); }),
+                                  {.limit = 2});
             break;
     }
 }

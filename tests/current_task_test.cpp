@@ -50,15 +50,24 @@ TEST_CASE("a task has the name that it was spawned with, or set later, or one wi
         named.set_name("");
         all.push_back(named.name());
         all.push_back("task-" + std::to_string(named.id()));
+        const auto in_group = [&all](weft::task_group& group) -> task<> {
+            group.spawn([&all]() -> task<> {
+                all.push_back(weft::current_task().name());
+                co_return;
+            }, {.name = "of a group"});
+            co_return;
+        };
+        co_await weft::with_task_group(in_group);
         auto by_value = weft::spawn(wait_for_ever(), {.name = "sleeper"});
         all.push_back(by_value.name());
         by_value.cancel();
         co_return all;
     });
-    REQUIRE(found.size() == 7);
+    REQUIRE(found.size() == 8);
     CHECK(texts(found.begin(), found.begin() + 4) == texts{"fetcher", "fetcher", "fetcher", "done"});
     CHECK(found[4] == found[5]);
-    CHECK(found[6] == "sleeper");
+    CHECK(found[6] == "of a group");
+    CHECK(found[7] == "sleeper");
 }
 
 TEST_CASE("ids are all different, and stay", "[current_task]") {

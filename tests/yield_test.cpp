@@ -169,13 +169,14 @@ TEST_CASE("a task that awaits what has ended already, again and again, lets othe
     const watchdog guard{30s, "ready awaits"};
     const auto workers = GENERATE(1u, 2u);
     // Each has a worker to itself and asks for what is there.
-    const auto kind = GENERATE(0, 1, 2);
+    const auto kind = GENERATE(0, 1, 2, 3, 4);
     CAPTURE(workers, kind);
     weft::run(
         [&]() -> weft::task<> {
             std::atomic<bool> over = false;
             auto ended = weft::spawn([]() -> weft::task<int> { co_return 1; });
             co_await ended;
+            const auto at_once = []() -> weft::task<> { co_return; };
             const auto hog = [&]() -> weft::task<> {
                 while (!over) {
                     if (kind == 0) co_await ended;
@@ -187,6 +188,8 @@ TEST_CASE("a task that awaits what has ended already, again and again, lets othe
                         auto ends = weft::as_completed(std::move(one));
                         co_await ends.next();
                     }
+                    if (kind == 3) co_await at_once();
+                    if (kind == 4) co_await weft::gather(at_once(), at_once());
                 }
             };
             std::vector<weft::join_handle<>> hogs;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <weft/detail/promise.hpp>
+#include <weft/detail/turn.hpp>
 #include <weft/error.hpp>
 
 namespace weft {
@@ -18,8 +19,8 @@ namespace weft {
 //     weft::task<int> answer() { co_return 42; }
 //     int n = co_await answer();
 //
-// Awaiting runs it at once on the awaiting worker, without scheduling, and continues there when it has ended. Nobody else gets a
-// turn in between unless the task suspends: a loop of such awaits keeps its worker, until it awaits yield() or a gather.
+// Awaiting runs it at once on the awaiting worker, without scheduling, and continues there when it has ended. Only where others have
+// waited for some 20 us it begins when they have had their turn, so that a loop of such awaits does not keep its worker for itself.
 //   Resumes on:    a worker of the runtime: as a rule the one on which the task ended (the awaiting one, unless the task itself was
 //                  suspended).
 //   Cancellation:  not a cancellation point of its own; the task's own awaits are.
@@ -95,7 +96,7 @@ public:
                       "weft::task can be awaited only in a weft::task; from other code use weft::run or weft::runtime::submit");
         frame_.promise().role = detail::role::awaited;
         frame_.promise().link = awaiting.address();
-        return detail::transfer_to(frame_);
+        return detail::begin_awaited(frame_.promise());
     }
 
     Value await_resume() const { return frame_.promise().take(); }

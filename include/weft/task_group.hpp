@@ -53,6 +53,17 @@ public:
         static_cast<void>(work.unstarted());
         return core_.add([&] { return weft::spawn(detail::run_in_group(core_, std::move(work)), where); });
     }
+    template <class Value>
+    join_handle<Value> spawn(task<Value> work, task_options settings, std::source_location where = std::source_location::current()) {
+        static_cast<void>(work.unstarted());
+        return core_.add([&] { return weft::spawn(detail::run_in_group(core_, std::move(work)), std::move(settings), where); });
+    }
+    template <class Callable>
+        requires(!detail::is_task<Callable>::value)
+    auto spawn(Callable&& callable, task_options settings, std::source_location where = std::source_location::current()) {
+        static_assert(task_function<Callable>, "weft::task_group::spawn takes a weft::task by value, or a callable returning one");
+        return spawn(detail::task_of_call(std::forward<Callable>(callable)), std::move(settings), where);
+    }
     template <class Callable>
         requires(!detail::is_task<Callable>::value)
     auto spawn(Callable&& callable, std::source_location where = std::source_location::current()) {
@@ -60,7 +71,7 @@ public:
         return spawn(detail::task_of_call(std::forward<Callable>(callable)), where);
     }
     template <class Callable, class First, class... Rest>
-        requires(!detail::is_task<std::remove_cvref_t<Callable>>::value)
+        requires(!detail::is_task<std::remove_cvref_t<Callable>>::value && !std::same_as<std::remove_cvref_t<First>, task_options>)
     auto spawn(Callable&& callable, First&& first, Rest&&... rest) {
         static_assert(task_function<Callable, First, Rest...>,
                       "weft::task_group::spawn: the callable must accept these arguments and return a weft::task");
