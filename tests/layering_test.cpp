@@ -33,7 +33,7 @@ const weft::test::layer_table layers{
     {"suspend", "spawn", "gather", "sleep", "yield", "interval", "timeout", "shield",
      "first", "wait", "detail/group_core", "task_group"},
     // facade: who starts and stops the house
-    {"run", "runtime", "testing", "weft"},
+    {"run", "runtime", "signals", "testing", "weft"},
 };
 
 // A small tree without a fault, in a folder that goes with it.
