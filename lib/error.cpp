@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <weft/error.hpp>
 
+#include <csignal>
 #include <cstdlib>
 #include <cxxabi.h>
 #include <typeinfo>
@@ -17,9 +18,21 @@ runtime_closed::~runtime_closed() = default;
 timeout_error::~timeout_error() = default;
 exception_group::~exception_group() = default;
 cancelled::~cancelled() = default;
+interrupted::~interrupted() = default;
 
 char const* cancelled::what() const noexcept {
     return "weft::cancelled: the task was cancelled";
+}
+
+char const* interrupted::what() const noexcept {
+    switch (signal_) {
+        case SIGINT:
+            return "weft::interrupted: SIGINT (Ctrl-C) has ended the run";
+        case SIGTERM:
+            return "weft::interrupted: SIGTERM has ended the run";
+        default:
+            return "weft::interrupted: a signal has ended the run";
+    }
 }
 
 namespace {

@@ -27,6 +27,21 @@ void process_barrier() noexcept;
 // The one the calling thread is on in this moment; negative where the system does not say.
 [[nodiscard]] int current_processor() noexcept;
 
+// SIGINT and SIGTERM: `handler` is called for them, on any thread, but for one that is ignored. What it replaces is back after
+// `release_signals`, where nobody else has put something in its place.
+void catch_signals(void (*handler)(int)) noexcept;
+void release_signals(void (*handler)(int)) noexcept;
+// In that handler, or at the end of it: the process ends by the signal's default action.
+void end_by_signal(int signal) noexcept;
+// In that handler, where it should not have been called: `release_signals` for this one, which then goes where it would have gone.
+void pass_on_signal(int signal, void (*handler)(int)) noexcept;
+// The like of wait_on_word and wake_word, where it is a handler that wakes: wake_word serves here, too.
+void wait_for_handler(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept;
+void wake_from_handler(std::atomic<std::uint32_t>& word) noexcept;
+
+// Never 0, and another one in the child of a fork(). In a signal handler, too.
+[[nodiscard]] std::uint32_t process_id() noexcept;
+
 // For debuggers and top; cut to what the system takes.
 void name_this_thread(std::string const& name) noexcept;
 // Timed waits of this thread end as close to their deadline as the system can.

@@ -2,7 +2,9 @@
 #include "platform.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <csignal>
 #include <ctime>
 #include <optional>
 #include <sstream>
@@ -97,6 +99,81 @@ unsigned usable_processors() {
 
 int current_processor() noexcept {
     return sched_getcpu();
+}
+
+namespace {
+
+struct replaced_action {
+    int signal;
+    struct sigaction before;
+};
+
+// Never looked at for a signal that is ignored.
+constinit std::array<replaced_action, 2> replaced_actions{{{SIGINT, {}}, {SIGTERM, {}}}};
+
+struct sigaction action_of(int signal) noexcept {
+    struct sigaction action {};
+    sigaction(signal, nullptr, &action);
+    return action;
+}
+
+void release(replaced_action const& replaced, void (*handler)(int)) noexcept {
+    if (action_of(replaced.signal).sa_handler == handler) sigaction(replaced.signal, &replaced.before, nullptr);
+}
+
+}  // namespace
+
+void catch_signals(void (*handler)(int)) noexcept {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART | SA_ONSTACK;  // whatever a thread is doing goes on, and one that has a stack for signals uses it
+    sigemptyset(&action.sa_mask);
+    for (replaced_action& each : replaced_actions) {
+        struct sigaction const before = action_of(each.signal);
+        if (before.sa_handler == SIG_IGN) continue;
+        // In the child of a fork() the handler may stand there already, and what it has replaced in the parent holds.
+        if (before.sa_handler != handler) each.before = before;
+        sigaction(each.signal, &action, nullptr);
+    }
+}
+
+void release_signals(void (*handler)(int)) noexcept {
+    for (replaced_action const& each : replaced_actions) release(each, handler);
+}
+
+void end_by_signal(int signal) noexcept {
+    struct sigaction action {};
+    action.sa_handler = SIG_DFL;
+    sigaction(signal, &action, nullptr);
+    raise(signal);
+    // It has been blocked since its handler began.
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, signal);
+    pthread_sigmask(SIG_UNBLOCK, &blocked, nullptr);
+    // The first process of a container, which no default action ends.
+    _exit(128 + signal);
+}
+
+void pass_on_signal(int signal, void (*handler)(int)) noexcept {
+    for (replaced_action const& each : replaced_actions) {
+        if (each.signal != signal) continue;
+        release(each, handler);
+        // Else somebody else's handler stands there, which has called this one.
+        if (action_of(signal).sa_handler == each.before.sa_handler) raise(signal);
+    }
+}
+
+void wait_for_handler(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
+    wait_on_word(word, expected, forever);
+}
+
+void wake_from_handler(std::atomic<std::uint32_t>& word) noexcept {
+    wake_word(word);  // nothing but a system call
+}
+
+std::uint32_t process_id() noexcept {
+    return static_cast<std::uint32_t>(getpid());
 }
 
 void name_this_thread(std::string const& name) noexcept {

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <mutex>
 
 #include <oneapi/tbb/info.h>
@@ -54,6 +55,59 @@ unsigned usable_processors() {
 
 int current_processor() noexcept {
     return -1;
+}
+
+namespace {
+
+struct replaced_handler {
+    int signal;
+    void (*before)(int);
+};
+
+constinit std::array<replaced_handler, 2> replaced_handlers{{{SIGINT, SIG_DFL}, {SIGTERM, SIG_DFL}}};
+
+// True: what the handler had replaced is there now. One cannot ask what is there, only replace it. On some systems a handler that
+// is called is gone by that.
+bool release(replaced_handler const& replaced, void (*handler)(int)) noexcept {
+    auto const found = std::signal(replaced.signal, replaced.before);
+    if (found == handler || found == replaced.before || found == SIG_DFL) return true;
+    std::signal(replaced.signal, found);
+    return false;
+}
+
+}  // namespace
+
+void catch_signals(void (*handler)(int)) noexcept {
+    for (replaced_handler& each : replaced_handlers) {
+        auto const before = std::signal(each.signal, handler);
+        if (before != handler) each.before = before;
+        if (before == SIG_IGN) std::signal(each.signal, SIG_IGN);
+    }
+}
+
+void release_signals(void (*handler)(int)) noexcept {
+    for (replaced_handler const& each : replaced_handlers) release(each, handler);
+}
+
+void end_by_signal(int signal) noexcept {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);  // where it is blocked in its handler, it takes effect when that returns
+}
+
+void pass_on_signal(int signal, void (*handler)(int)) noexcept {
+    for (replaced_handler const& each : replaced_handlers)
+        if (each.signal == signal && release(each, handler)) std::raise(signal);
+}
+
+// A handler may do nothing but set a lock-free atomic: who waits looks every 20 ms.
+void wait_for_handler(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
+    auto const next_look = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+    wait_on_word(word, expected, std::chrono::nanoseconds(next_look.time_since_epoch()).count());
+}
+void wake_from_handler(std::atomic<std::uint32_t>&) noexcept {}
+
+std::uint32_t process_id() noexcept {
+    return 1;  // a child is not noticed
 }
 
 void name_this_thread(std::string const&) noexcept {}

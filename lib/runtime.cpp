@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "living_tasks.hpp"
 #include "platform.hpp"
 #include "runtime_core.hpp"
+#include "signals.hpp"
 #include "task_core.hpp"
 #include "unhandled.hpp"
 
@@ -73,7 +75,9 @@ options checked(options settings) {
 }  // namespace
 
 runtime_core::runtime_core(options settings, topology const& of_machine, paused_time* paused)
-    : tasks(settings.workers),
+    : name(std::move(settings.name)),
+      handle_signals(settings.handle_signals),
+      tasks(settings.workers),
       living(paused ? std::make_unique<living_tasks>(*paused) : nullptr),
       pool(settings.workers, of_machine, paused),
       on_unhandled(std::make_shared<exception_handler const>(std::move(settings.on_unhandled_exception))),
@@ -156,20 +160,24 @@ void require_outside_workers() {
             "weft::run: called on a worker thread, which it would block; co_await the task here, or spawn it and await the handle");
 }
 
-bool run_to_end(runtime_core& core, promise_base& main, std::source_location where) {
+run_end run_to_end(runtime_core& core, promise_base& main, std::source_location where) {
     require_outside_workers();
     core.require_same_process();
     core.require_progress();
     run_group& group = core.lend_group();
     core.pool.expect_job();
     group.begin_run();
+    std::optional<signal_watch> signals;
     bool spawned = false;
     try {
         make_spawned(nullptr, main, group, where);
         spawned = true;
         main.state.is_main = true;  // the main task of its run: its end begins the draining
+        // Before it can begin: a signal that comes first cancels it before its first step.
+        if (core.handle_signals) signals.emplace(core, main);
         core.pool.inject(handle_of(main));
     } catch (...) {
+        signals.reset();
         if (spawned) unmake_spawned(main);
         group.undo_begin_outside();
         core.pool.job_came();
@@ -179,12 +187,17 @@ bool run_to_end(runtime_core& core, promise_base& main, std::source_location whe
     core.pool.job_came();
     if (!group.wait()) {
         report_failures_of(group);  // one of them may be why
-        return false;
+        return {.reached = false, .interrupted_by = 0};
     }
     mark_retrieved(main);
     report_failures_of(group);
+    int const interrupted_by = signals ? signals->end() : 0;
     core.take_back(group);
-    return true;
+    return {.reached = true, .interrupted_by = interrupted_by};
+}
+
+void throw_interrupted(int signal) {
+    throw interrupted(signal);
 }
 
 void throw_deadlock(runtime_core const& core) {
@@ -224,10 +237,9 @@ void submit_task(runtime_core& core, promise_base& unstarted, std::source_locati
 
 runtime::runtime(options settings) {
     settings = detail::checked(std::move(settings));
-    std::string const name = settings.name;
     detail::paused_time* const paused = settings.clock ? &settings.clock->time_ : nullptr;
     core_ = std::make_shared<detail::runtime_core>(std::move(settings), detail::topology::of_this_machine(), paused);
-    core_->pool.start(name);
+    core_->pool.start(core_->name);
 }
 
 runtime::~runtime() {

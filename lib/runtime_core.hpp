@@ -45,6 +45,8 @@ public:
     [[nodiscard]] run_group& lend_group();
     void take_back(run_group& group) noexcept;
 
+    std::string const name;
+    bool const handle_signals;
     task_registry tasks;
     // Null without a paused clock.
     std::unique_ptr<living_tasks> const living;

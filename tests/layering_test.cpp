@@ -34,7 +34,7 @@ const weft::test::layer_table layers{
     {"suspend", "spawn", "current_task", "as_completed", "gather", "gather_limit", "sleep", "yield", "interval", "timeout", "shield",
      "first", "wait", "detail/group_core", "task_group"},
     // facade: who starts and stops the house
-    {"run", "runtime", "testing", "weft"},
+    {"run", "runtime", "signals", "testing", "weft"},
 };
 
 // A small tree without a fault, in a folder that goes with it.

@@ -79,6 +79,21 @@ public:
     [[nodiscard]] virtual char const* what() const noexcept;
 };
 
+// Thrown by run() where a signal has ended it (options::handle_signals): the main task has been cancelled by the signal, and has
+// ended so. Or that had ended before, and the signal came while run() still waited for what it had left behind; its value is then
+// gone. A program that ends by this ends with exit code 128 + signal(), as shells and service managers expect.
+class WEFT_API interrupted : public cancelled {
+public:
+    explicit interrupted(int signal) noexcept : signal_(signal) {}
+    ~interrupted() override;
+    // SIGINT or SIGTERM (<csignal>).
+    [[nodiscard]] int signal() const noexcept { return signal_; }
+    [[nodiscard]] char const* what() const noexcept override;
+
+private:
+    int signal_;
+};
+
 namespace detail {
 
 // One line: the exception's type, and its what() where it has one.

@@ -38,6 +38,13 @@ struct options {
     // stderr. What it throws is itself described on stderr and dropped.
     std::function<void(unhandled_exception const&)> on_unhandled_exception = {};
 
+    // While run() is under way, the first SIGINT (Ctrl-C) or SIGTERM that comes to the process cancels its main task, as
+    // join_handle::cancel does; where that ends by it, run() throws weft::interrupted. The second one ends the process at once, by
+    // the signal's default action. Before and after the run everything is as the program has it. A signal that is ignored when the
+    // run begins (as SIGINT is in what a shell script puts in the background) stays ignored. In the child of a fork() signals do
+    // what they did before the run. One run of a process at a time may have this: another one's run() throws invalid_state.
+    bool handle_signals = false;
+
     // For tests: a clock that only moves when all tasks sleep (weft/testing.hpp). It must outlive the runtime. Null: the steady
     // clock.
     testing::paused_clock* clock = nullptr;

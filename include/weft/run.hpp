@@ -15,6 +15,7 @@ namespace weft {
 // Starts a runtime, runs `main` on one of its workers, and returns its value or rethrows its exception. Before it returns, every
 // task still alive has been cancelled and has ended, failures that nobody awaited have been reported, and the workers are joined.
 // What is spawned while they end is cancelled before it begins. A task that catches weft::cancelled and goes on keeps it waiting.
+// With {.handle_signals = true} Ctrl-C cancels main, and run throws weft::interrupted (options.hpp).
 // Throws nested_run on a worker thread: co_await or spawn the task there instead. Otherwise as runtime::runtime and runtime::run.
 template <class Value>
 Value run(task<Value> main, options settings = {}, std::source_location where = std::source_location::current()) {

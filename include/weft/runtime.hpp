@@ -24,10 +24,15 @@ class runtime_core;
 
 // Throws nested_run on a worker thread.
 WEFT_API WEFT_NOIPA void require_outside_workers();
+struct run_end {
+    bool reached;        // false: tasks of the run will be alive for ever (testing.hpp)
+    int interrupted_by;  // the signal that run() throws in place of what `main` has come to; 0: none
+};
 // Runs `main` as a task of its own run, and blocks until no task of that run is alive. One reference to `main` stays with the
-// caller. False: they will be alive for ever (testing.hpp).
-[[nodiscard]] WEFT_API bool run_to_end(runtime_core& core, promise_base& main, std::source_location where);
+// caller.
+[[nodiscard]] WEFT_API run_end run_to_end(runtime_core& core, promise_base& main, std::source_location where);
 [[noreturn]] WEFT_API WEFT_NOINLINE void throw_deadlock(runtime_core const& core);
+[[noreturn]] WEFT_API WEFT_NOINLINE void throw_interrupted(int signal);
 // Starts a task that belongs to the runtime as a whole.
 WEFT_API void submit_task(runtime_core& core, promise_base& unstarted, std::source_location where);
 
@@ -89,14 +94,17 @@ public:
     // Runs a task; when that has ended, cancels what it has spawned and is still alive, and blocks until all of that has ended;
     // returns the task's value or rethrows its exception.
     // Throws nested_run on a worker thread (co_await or spawn there), runtime_closed, invalid_state for an empty task,
-    // std::bad_alloc; under a paused clock testing::deadlock.
+    // std::bad_alloc; under a paused clock testing::deadlock; with options::handle_signals also interrupted, invalid_state where
+    // another run of the process has that, and std::system_error where it cannot start the thread that it needs for it.
     template <class Value>
     Value run(task<Value> main, std::source_location where = std::source_location::current()) {
         auto const frame = main.unstarted();
-        bool const ended = detail::run_to_end(*core_, frame.promise(), where);
+        detail::run_end const end = detail::run_to_end(*core_, frame.promise(), where);
         main.release();
-        if (!ended) detail::throw_deadlock(*core_);
-        return join_handle<Value>(frame).result();
+        if (!end.reached) detail::throw_deadlock(*core_);
+        join_handle<Value> ended(frame);
+        if (end.interrupted_by != 0) detail::throw_interrupted(end.interrupted_by);
+        return std::move(ended).result();
     }
     template <class Callable, class... Args>
         requires(sizeof...(Args) > 0) && task_function<Callable, Args...>
