@@ -15,6 +15,7 @@ enum class waits_for : std::uint8_t {
     task_end,   // the end of another task, which is cancelled in its place: waiter
     forwarded,  // the same, and it has been cancelled
     shielded,   // the end of another task, which goes on
+    function,   // the end of a function on another thread: thread_wait
 };
 
 // A node in the list of its task. Stands in the awaiter, so waiting allocates nothing.
