@@ -12,10 +12,12 @@
 
 #include <weft/detail/completions.hpp>
 #include <weft/detail/join.hpp>
+#include <weft/detail/thread_job.hpp>
 #include <weft/error.hpp>
 
 #include "run_group.hpp"
 #include "runtime_core.hpp"
+#include "thread_pool.hpp"
 
 namespace weft::detail {
 
@@ -50,10 +52,26 @@ void count_one(std::atomic<request_count>& count) noexcept {
 // More that nobody has taken back are not counted.
 constexpr int most_requests = 30'000;
 
+// What awaits a function on another thread: the function never begins, or goes on for nobody. False: it has ended.
+bool abandon(thread_pool& threads, thread_wait& wait) noexcept {
+    // The job stays with the waiting coroutine.
+    if (threads.remove(*wait.job)) return true;
+    // Success is release. Pairs with: run_function (lib/to_thread.cpp), which frees the job then. Makes visible: that this side has
+    // looked at it for the last time. Failure is relaxed: the coroutine frees the job, and must have had the task's list locked
+    // first.
+    auto reached = thread_job::stage::awaited;
+    if (!wait.job->reached.compare_exchange_strong(reached, thread_job::stage::abandoned, std::memory_order_release,
+                                                   std::memory_order_relaxed))
+        return false;
+    static_cast<void>(wait.job.release());
+    return true;
+}
+
 // With the list of its task locked. True: nobody else resumes it any more. False: it is about to go on anyway.
-bool take_from_source(scheduler& pool, suspension& node) noexcept {
-    if (node.kind == waits_for::timer) return pool.timers.disarm(static_cast<timer_entry&>(node));
+bool take_from_source(runtime_core& core, suspension& node) noexcept {
+    if (node.kind == waits_for::timer) return core.pool.timers.disarm(static_cast<timer_entry&>(node));
     if (node.kind == waits_for::completion) return static_cast<completion_wait&>(node).source.take_waiting();
+    if (node.kind == waits_for::function) return abandon(core.threads, static_cast<thread_wait&>(node));
     auto& waiting = static_cast<waiter&>(node);
     waiter_list::guard others(waiting.awaited->waiters);
     if (others.first() == &ended_mark) return false;
@@ -157,7 +175,7 @@ private:
                     continue;
                 }
             }
-            if (!take_from_source(scope.task()->group->core().pool, *node)) continue;
+            if (!take_from_source(scope.task()->group->core(), *node)) continue;
             list.remove(*node);
             node->listed = false;
             // The list has the newest first: the oldest is to be woken first.
@@ -187,7 +205,11 @@ private:
             // Once it is scheduled, the node may be gone.
             suspension& node = *woken_;
             woken_ = node.of_task.next;
-            schedule_cancelled(promise_of(node.coroutine.address()), node.of_other_runtime);
+            promise_base& waiting = promise_of(node.coroutine.address());
+            if (node.kind == waits_for::function)
+                schedule_expected(waiting);
+            else
+                schedule_cancelled(waiting, node.of_other_runtime);
         }
     }
 

@@ -67,6 +67,9 @@ options checked(options settings) {
     if (settings.workers > most_workers)
         throw std::invalid_argument("weft::options: " + std::to_string(settings.workers) +
                                     " workers are too many; 0 asks for as many as the process may use, 65535 is the most");
+    if (settings.blocking_threads > most_workers)
+        throw std::invalid_argument("weft::options: " + std::to_string(settings.blocking_threads) +
+                                    " blocking_threads are too many; 0 asks for the default, 65535 is the most");
     if (settings.workers == 0) settings.workers = std::min(platform::usable_processors(), most_workers);
     if (settings.name.empty()) settings.name = "weft";
     return settings;
@@ -82,6 +85,7 @@ runtime_core::runtime_core(options settings, topology const& of_machine, paused_
       pool(settings.workers, of_machine, paused),
       on_unhandled(std::make_shared<exception_handler const>(std::move(settings.on_unhandled_exception))),
       submitted(*this, settings.workers),
+      threads(settings.name, settings.blocking_threads),
       process_generation_(current_generation()) {
     if (living) pool.on_standstill = [this] { declare_deadlock(); };
     {
@@ -150,7 +154,10 @@ void runtime_core::take_back(run_group& group) noexcept {
 void dump_runtimes(std::ostream& out) {
     std::lock_guard const lock(live().mutex);
     if (live().cores.empty()) out << "  no runtime lives\n";
-    for (runtime_core const* core : live().cores) core->pool.dump(out);
+    for (runtime_core const* core : live().cores) {
+        core->pool.dump(out);
+        core->threads.dump(out);
+    }
 }
 
 void require_outside_workers() {
@@ -254,7 +261,14 @@ runtime::~runtime() {
                    stderr);
         std::terminate();
     }
+    if (core_->threads.has_this_thread()) {
+        std::fputs("weft::runtime: destroyed by a function of to_thread on one of its own threads, which cannot wait for itself; "
+                   "destroy it elsewhere\n",
+                   stderr);
+        std::terminate();
+    }
     if (!core_->deadlock().empty()) {
+        core_->threads.stop();
         core_->pool.stop();
         core_->pool.entrance.shrink();  // oneTBB notes its pages where a leak checker does not look
         // Its tasks refer to it, and to each other. Kept in reach, so that nobody takes them for a leak.
@@ -267,6 +281,7 @@ runtime::~runtime() {
     if (!core_->submitted.drain()) detail::cancel_tasks_of(core_->submitted);
     core_->submitted.wait();
     detail::report_failures_of(core_->submitted);
+    core_->threads.stop();
     core_->pool.stop();
 }
 

@@ -16,6 +16,7 @@
 #include "run_group.hpp"
 #include "scheduler.hpp"
 #include "task_registry.hpp"
+#include "thread_pool.hpp"
 
 namespace weft::detail {
 
@@ -54,6 +55,8 @@ public:
     std::shared_ptr<exception_handler const> const on_unhandled;
     // Tasks that belong to no run() but to the runtime as a whole: the submitted ones and what they spawn.
     run_group submitted;
+    // For to_thread.
+    thread_pool threads;
     // Set when the destructor begins: spawn throws from then on. relaxed on both sides: a spawn that misses it is counted, and
     // waited for, like those before it.
     std::atomic<bool> closing{false};

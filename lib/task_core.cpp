@@ -165,14 +165,16 @@ run_group& group_of(promise_base& suspended) noexcept {
 
 namespace {
 
-// Whether it ends the wait for something foreign.
-enum class tells { never, from_elsewhere, always };
+// What a paused clock has waited for and need not any more: something foreign, if the job comes from elsewhere or anyway; a job
+// that was expected.
+enum class ends_wait { none, foreign_if_elsewhere, foreign, for_job };
 
-void schedule(promise_base& suspended, tells from_abroad) noexcept {
+void schedule(promise_base& suspended, ends_wait of_clock) noexcept {
     runtime_core& core = group_of(suspended).core();
     if (worker* const here = this_worker; here && &here->pool() == &core.pool) {
         here->make_ready(handle_of(suspended));
-        if (from_abroad == tells::always) core.pool.foreign_came();
+        if (of_clock == ends_wait::foreign) core.pool.foreign_came();
+        if (of_clock == ends_wait::for_job) core.pool.job_came();
         return;
     }
     // From the moment the job is in, its runtime may end: hold on to it.
@@ -183,7 +185,12 @@ void schedule(promise_base& suspended, tells from_abroad) noexcept {
         core.pool.inject_without_memory(handle_of(suspended));
     }
     // Not before the job is in.
-    if (from_abroad != tells::never) core.pool.foreign_came();
+    switch (of_clock) {
+        case ends_wait::none: break;
+        case ends_wait::foreign_if_elsewhere:
+        case ends_wait::foreign: core.pool.foreign_came(); break;
+        case ends_wait::for_job: core.pool.job_came(); break;
+    }
 }
 
 }  // namespace
@@ -191,17 +198,22 @@ void schedule(promise_base& suspended, tells from_abroad) noexcept {
 void schedule(promise_base& suspended) noexcept {
     WEFT_COMPILER_BARRIER();
     // What comes from elsewhere was awaited as foreign.
-    schedule(suspended, tells::from_elsewhere);
+    schedule(suspended, ends_wait::foreign_if_elsewhere);
 }
 
 void schedule_cancelled(promise_base& suspended, bool awaited_foreign) noexcept {
     WEFT_COMPILER_BARRIER();
-    schedule(suspended, awaited_foreign ? tells::always : tells::never);
+    schedule(suspended, awaited_foreign ? ends_wait::foreign : ends_wait::none);
 }
 
 void schedule_from_abroad(promise_base& suspended) noexcept {
     WEFT_COMPILER_BARRIER();
-    schedule(suspended, tells::always);
+    schedule(suspended, ends_wait::foreign);
+}
+
+void schedule_expected(promise_base& suspended) noexcept {
+    WEFT_COMPILER_BARRIER();
+    schedule(suspended, ends_wait::for_job);
 }
 
 // ---- End

@@ -36,6 +36,9 @@ void schedule_cancelled(promise_base& suspended, bool awaited_foreign) noexcept;
 // The same for one that has awaited something foreign (scheduler::expect_foreign).
 WEFT_NOIPA void schedule_from_abroad(promise_base& suspended) noexcept;
 
+// The same for one that has awaited a function on another thread (scheduler::expect_job).
+WEFT_NOIPA void schedule_expected(promise_base& suspended) noexcept;
+
 // The spawned task on whose behalf a suspended coroutine runs, and the run group that this belongs to.
 [[nodiscard]] promise_base* task_of(promise_base& suspended) noexcept;
 [[nodiscard]] run_group& group_of(promise_base& suspended) noexcept;

@@ -130,6 +130,21 @@ TEST_CASE("fork with a runtime whose task sleeps", "[.]") {
     CHECK(waiting.get() == 7);
 }
 
+// A thread for blocking functions is idle at the fork, and does not exist in the child either.
+TEST_CASE("fork with a runtime that has called a function", "[.]") {
+    auto runtime = std::make_unique<weft::runtime>(weft::options{.workers = 2});
+    let_both_workers_start(*runtime);
+    int sum = runtime->run(weft::to_thread([] { return 1; }));
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(10);
+        _exit(look_around_in_child(std::move(runtime), true));
+    }
+    CHECK(code_of(child) == all_right);
+    sum += runtime->run(weft::to_thread([] { return 2; }));
+    CHECK(sum == 3);
+}
+
 // Reads a thread_local: in a function of its own.
 WEFT_NOINLINE bool has_no_worker_frames() { return weft::detail::this_frame_cache == &weft::detail::no_frame_cache(); }
 
@@ -150,7 +165,8 @@ TEST_CASE("fork in a task", "[.]") {
 }
 
 TEST_CASE("in the child of a fork, the parent's runtime is closed, ends without a hang, and a new one works", "[runtime][fork]") {
-    for (const char* name : {"fork with a runtime", "fork with a runtime whose task sleeps", "fork in a task"}) {
+    for (const char* name : {"fork with a runtime", "fork with a runtime whose task sleeps",
+                             "fork with a runtime that has called a function", "fork in a task"}) {
         const auto ended = run_case(name, 20s);
         CAPTURE(name, ended.errors);
         CHECK(ended.in_time);

@@ -21,10 +21,10 @@ const weft::test::layer_table layers{
     // structures: no threads, no clock, no coroutines; and the operating system
     {"platform", "platform_linux", "platform_portable", "clock", "job", "asymmetric_fence", "work_deque", "timer_wheel",
      "detail/timer_entry", "detail/locked_list", "locked_list", "detail/scope", "detail/suspension", "detail/time_limit",
-     "task_registry", "parker", "injector", "frame_cache", "frame_depot", "detail/frame", "frame", "run_group", "random",
-     "first_line", "topology", "victims"},
+     "detail/thread_job", "task_registry", "parker", "injector", "frame_cache", "frame_depot", "detail/frame", "frame", "run_group",
+     "random", "first_line", "topology", "victims"},
     // scheduler: knows only a coroutine_handle to resume
-    {"worker", "idle", "timer_driver", "scheduler", "runtime_core"},
+    {"worker", "idle", "timer_driver", "scheduler", "thread_pool", "runtime_core"},
     // tasks
     {"task", "task_core", "detail/promise", "detail/relay", "detail/transfer", "detail/waiter", "join", "detail/join",
      "child_blocks", "detail/child_blocks", "unhandled", "living_tasks", "cancellation", "detail/turn", "turn",
@@ -32,6 +32,7 @@ const weft::test::layer_table layers{
      "detail/entered_scope"},
     // awaitables: what a task can wait for
     {"suspend", "spawn", "current_task", "as_completed", "gather", "gather_limit", "sleep", "yield", "interval", "timeout", "shield",
+     "to_thread",
      "first", "wait", "detail/group_core", "task_group"},
     // facade: who starts and stops the house
     {"run", "runtime", "signals", "testing", "weft"},

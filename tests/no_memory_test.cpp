@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory runs out at every operator new of a gather in turn, and of spawn: what could not begin is a std::bad_alloc, nothing is
-// lost, and the runtime goes on. Frames come from an allocator of their own, which does not fail here.
+// Memory runs out at every operator new of a gather in turn, of spawn, and of to_thread: what could not begin is a std::bad_alloc,
+// nothing is lost, and the runtime goes on. Frames come from an allocator of their own, which does not fail here.
 #include "support/catch.hpp"
 #include "support/counted.hpp"
 #include "support/watchdog.hpp"
@@ -147,4 +147,40 @@ TEST_CASE("what spawn cannot put in line it refuses, and the others run", "[no_m
         CHECK(frames.alive == 0);
         CHECK(ran == spawned);
     }
+}
+
+namespace {
+
+int number_of(counted const& given) { return given.number(); }
+
+// Whether the function was called.
+weft::task<bool> call_without_memory(long successes, census& objects) {
+    counted const given(objects, 7);
+    bool called = false;
+    let_fail_after(successes);
+    try {
+        called = co_await weft::to_thread(number_of, given) == 7;
+    } catch (std::bad_alloc const&) {
+    }
+    let_succeed();
+    co_return called;
+}
+
+}  // namespace
+
+TEST_CASE("to_thread without memory throws std::bad_alloc and calls nothing, or calls the function", "[no_memory][to_thread]") {
+    const weft::test::watchdog guard{60s, "functions for which there is no memory"};
+    int failures = 0;
+    bool called = false;
+    for (long successes = 0; successes < 1000 && !called; ++successes) {
+        CAPTURE(successes);
+        census objects;
+        weft::runtime runtime({.workers = 1, .blocking_threads = 2});
+        called = runtime.run(call_without_memory(successes, objects));
+        failures += !called;
+        CHECK(objects.alive == 0);
+        CHECK(runtime.run(call_without_memory(-1, objects)));
+    }
+    CHECK(failures >= 3);  // the job, the thread's seat, the thread
+    CHECK(called);
 }

@@ -43,6 +43,7 @@ COUNTERS = {
     "loaded_sleep": ("p99_us", "µs late, p99, all workers busy"),
     "storm": ("last_ms", "ms late, the last"),
     "submit": ("p50_us", "µs, p50"),
+    "to_thread": ("p50_us", "µs, p50"),
     "idle": ("cpu_ms", "CPU ms in 5 s"),
     "burst": ("wakes", "wake-ups"),
 }

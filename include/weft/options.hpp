@@ -31,7 +31,11 @@ struct options {
     // invalid_argument.
     unsigned workers = 0;
 
-    // Names the threads in debuggers and top: "name-0", "name-1", ... Empty: "weft".
+    // Threads for what blocks (to_thread), at most; they are started when they are needed. 0: as many as asyncio's default executor
+    // has, the processors that the process may use and 4 more, but not more than 32. More than 65,535 is an invalid_argument.
+    unsigned blocking_threads = 0;
+
+    // Names the threads in debuggers and top: "name-0", "name-1", ..., those for what blocks "name-thread-0", ... Empty: "weft".
     std::string name = {};
 
     // Called for every exception that nobody awaited, on whatever thread notices; several calls may overlap. Empty: describe() to

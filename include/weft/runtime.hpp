@@ -78,10 +78,11 @@ task<> deliver(task<Value> work, kept_promise<Value> receiver) {
 
 // Several runtimes can live at once. All members may be called from several threads at the same time; run() from no worker.
 //
-// Destroying it cancels every task still alive and waits for it (but not after a testing::deadlock), then for its threads; the
-// future of a submitted task that ends so throws weft::cancelled. While it does, spawn and submit throw runtime_closed. Destroyed by
-// one of its own workers, it ends the program with a message: it cannot wait for itself. In the child of a fork() its threads do not
-// exist: run() and submit() throw runtime_closed there, and the destructor does nothing.
+// Destroying it cancels every task still alive and waits for it (but not after a testing::deadlock), then for functions that
+// to_thread has begun to call, then for its threads; the future of a submitted task that ends so throws weft::cancelled. While it
+// does, spawn and submit throw runtime_closed. Destroyed by one of its own threads, it ends the program with a message: it cannot
+// wait for itself. In the child of a fork() its threads do not exist: run() and submit() throw runtime_closed there, and the
+// destructor does nothing.
 class WEFT_API runtime {
 public:
     // Throws std::system_error when a thread cannot be started, std::invalid_argument for impossible options, invalid_state where

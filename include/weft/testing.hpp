@@ -38,10 +38,11 @@ public:
 // worker a program of tasks that spawn, sleep, yield and await takes the same steps every time (if it draws random numbers, with
 // random::seed); a long computation of gathers inside each other is interrupted for others where it happens to be.
 //
-// While a task awaits something that is not weft's, which another thread may bring at any time, the clock moves only after `patience`
-// of real time. A program that awaits things of its own which only its tasks bring about (an event, a queue) wants none: give 0s.
-// A deadlock is not reported as long as a task awaits such a thing. Threads outside are not waited for otherwise: a task that is
-// submitted after the others have fallen asleep may find that an hour has passed.
+// While a task awaits something that is not weft's, which another thread may bring at any time, the clock moves only after
+// `patience` of real time. A program that awaits things of its own which only its tasks bring about (an event, a queue) wants none:
+// give 0s. A deadlock is not reported as long as a task awaits such a thing. While a function of to_thread runs, or stands in line,
+// that a task awaits, the clock does not move at all. Threads outside are not waited for otherwise: a task that is submitted after
+// the others have fallen asleep may find that an hour has passed.
 //
 // It begins at the present time of the steady clock, so sleep_until(steady_clock::now() + 1h) is all but right; weft::now() + 1h is
 // exact. One runtime at a time may go by it, and it must outlive that; a second one throws invalid_state, also in the child of a

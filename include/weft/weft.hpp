@@ -23,6 +23,7 @@
 #include <weft/spawn.hpp>
 #include <weft/task_group.hpp>
 #include <weft/timeout.hpp>
+#include <weft/to_thread.hpp>
 #include <weft/wait.hpp>
 #include <weft/yield.hpp>
 

@@ -5,6 +5,7 @@
 #include <weft/weft.hpp>
 
 weft::task<int> number() { co_return 1; }
+int ordinary_number() { return 1; }
 
 weft::task<> right() {
     auto task = number();
@@ -13,6 +14,7 @@ weft::task<> right() {
     co_await weft::sleep(std::chrono::milliseconds{5});
     (void)co_await std::move(moved);
     (void)co_await handle;
+    (void)co_await weft::to_thread(ordinary_number);
 }
 
 int main() { weft::run(right()); }

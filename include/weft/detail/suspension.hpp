@@ -17,6 +17,7 @@ enum class waits_for : std::uint8_t {
     shielded,    // the end of another task, which goes on
     completion,  // the next end of some tasks, which go on: completion_wait
     watched,     // no coroutine: watched_end
+    function,    // the end of a function on another thread: thread_wait
 };
 
 // A node in the list of its task. Stands in the awaiter, so waiting allocates nothing.
