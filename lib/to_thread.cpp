@@ -3,8 +3,11 @@
 #include <weft/to_thread.hpp>
 
 #include <atomic>
+#include <memory>
+#include <utility>
 
 #include "cancellation.hpp"
+#include "context.hpp"
 #include "runtime_core.hpp"
 #include "task_core.hpp"
 #include "thread_pool.hpp"
@@ -15,7 +18,9 @@ namespace {
 
 bool run_function(pool_job& begun) noexcept {
     auto& function = static_cast<thread_job&>(begun);
+    exchange_thread_context(std::static_pointer_cast<context const>(std::move(function.values)));
     function.call_function(function);
+    exchange_thread_context(nullptr);
     // Who cancels the awaiting coroutine does the same (abandon, in lib/cancellation.cpp). Of the two one succeeds.
     //   Success is relaxed: with it nobody but this thread resumes the coroutine, and the job is there until then; what the
     //   function
@@ -46,6 +51,7 @@ void suspend_for_function(thread_wait& wait, promise_base& awaiting) {
     thread_pool& threads = here.scope.task()->group->core().threads;
     thread_job& function = *wait.job;
     function.awaiting = &awaiting;
+    if (may_inherit_context(&here)) function.values = context_here();
     threads.expect();
     bool pushed = false;
     thread_pool::seat* to_wake = nullptr;

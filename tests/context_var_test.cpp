@@ -323,3 +323,27 @@ TEST_CASE("children of a gather may set and read one variable at the same time",
         {.workers = 8});
     CHECK(wrong == 0);
 }
+
+TEST_CASE("a function on a thread has the values of who awaits it, and leaves none behind", "[context_var][to_thread]") {
+    const watchdog guard{10s, "to_thread"};
+    const texts found = weft::run(
+        []() -> task<texts> {
+            const auto look = [](bool sets) {
+                const std::string before = who.get();
+                if (sets) who.set("thread");
+                return before + ", " + who.get();
+            };
+            texts all;
+            all.push_back(co_await weft::to_thread(look, true));
+            who.set("task");
+            all.push_back(co_await weft::to_thread(look, true));
+            {
+                const auto scope = who.scoped("block");
+                all.push_back(co_await weft::to_thread(look, false));
+            }
+            all.push_back(who.get());
+            co_return all;
+        },
+        {.workers = 1, .blocking_threads = 1});
+    CHECK(found == texts{"nobody, thread", "task, thread", "block, block", "task"});
+}

@@ -122,7 +122,8 @@ using returned_by = std::invoke_result_t<std::decay_t<Callable>, std::decay_t<Ar
 //
 // The runtime starts such a thread when there is a function and no thread for it, up to options::blocking_threads; further
 // functions wait in line, the first that came first. A thread that has had nothing to do for 10 seconds ends. On it there is no
-// current runtime: spawn throws, run() and runtime::submit work. The destructor of the runtime, and so weft::run, waits until all
+// current runtime: spawn throws, run() and runtime::submit work. The values of context_vars are those of who awaits it; what f sets
+// goes with it. The destructor of the runtime, and so weft::run, waits until all
 // functions that have begun have returned. Under a testing::paused_clock the clock stands still while a function runs that a task
 // awaits.
 //   Result:        what f returns; a reference stays one, but f and its arguments are gone by then.

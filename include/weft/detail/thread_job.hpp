@@ -46,6 +46,7 @@ struct WEFT_API thread_job : pool_job {
     part const destroy;        // the job
     std::exception_ptr failure;
     promise_base* awaiting = nullptr;
+    std::shared_ptr<void const> values;  // of context_vars, that hold while the function runs (lib/task_details.hpp)
     std::atomic<stage> reached{stage::awaited};
 };
 
