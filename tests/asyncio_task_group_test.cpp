@@ -7,7 +7,6 @@
 
 #include <weft/weft.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <string>

@@ -19,7 +19,6 @@ using weft::join_handle;
 using weft::task;
 using weft::test::ending_of;
 using weft::test::fail_after;
-using weft::test::failure;
 using weft::test::run_paused;
 using weft::test::sleep_and_give;
 using weft::test::sleep_for;
@@ -122,18 +121,32 @@ TEST_CASE("a time limit can be made by hand, of cancel and uncancel", "[asyncio]
 
 TEST_CASE("a request that somebody else takes back comes all the same", "[asyncio][cancel][uncancel]") {
     watchdog const guard(10s, "somebody else");
-    auto const workers = GENERATE(1u, 2u, 8u);
-    auto const body = []() -> task<texts> {
+    // asyncio lets those go on that are ready or have not begun.
+    enum class when { waiting, ready, not_begun };
+    auto const state = GENERATE(when::waiting, when::ready, when::not_begun);
+    CAPTURE(static_cast<int>(state));
+    auto const body = [state]() -> task<texts> {
         texts seen;
-        auto handle = weft::spawn(sleep_for(1h));
-        co_await weft::sleep(1s);
-        handle.cancel();
-        handle.uncancel();
+        join_handle<> handle;
+        auto const moment = weft::now() + 1s;
+        auto const asks_and_takes_back = [](join_handle<>& whom, auto at) -> task<> {
+            co_await weft::sleep_until(at);
+            whom.cancel();
+            whom.uncancel();
+        };
+        auto const sleeps = [](auto until) -> task<> { co_await weft::sleep_until(until); };
+        // Of two that wake at one moment, this one goes on first: the other one is ready then.
+        auto const asks = weft::spawn(asks_and_takes_back(handle, moment));
+        handle = weft::spawn(sleeps(state == when::ready ? moment : moment + 1h));
+        if (state == when::not_begun) {
+            handle.cancel();
+            handle.uncancel();
+        }
         seen.push_back(co_await ending_of(handle));
         seen.push_back(std::to_string(handle.cancelling()));
         co_return seen;
     };
-    CHECK(run_paused(workers, body) == texts{"cancelled", "0"});
+    CHECK(run_paused(1, body) == texts{"cancelled", "0"});
 }
 
 TEST_CASE("who awaits a task that is cancelled ends cancelled, too, though nobody asked it", "[asyncio][cancel]") {
