@@ -10,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <future>
 #include <optional>
 #include <set>
@@ -310,4 +311,50 @@ TEST_CASE("empty handles and tasks are refused before anything begins", "[as_com
         co_return began ? -1 : count;
     });
     CHECK(refused == 3);
+}
+
+TEST_CASE("the handles that come out are those that went in", "[as_completed][asyncio]") {
+    const watchdog guard{10s, "the same handles"};
+    const bool same = run_paused(2, []() -> task<bool> {
+        std::vector<weft::join_handle<int>> handles;
+        std::set<std::uint64_t> ids;
+        for (auto& each : sleepers({2, 1, 3})) {
+            handles.push_back(weft::spawn(std::move(each)));
+            ids.insert(handles.back().id());
+        }
+        auto ends = weft::as_completed(std::move(handles));
+        std::set<std::uint64_t> came;
+        while (auto next = co_await ends.next()) came.insert(next->id());
+        co_return came == ids && ids.size() == 3;
+    });
+    CHECK(same);
+}
+
+TEST_CASE("a limit that does not pass is not noticed", "[as_completed][asyncio]") {
+    const watchdog guard{10s, "an unused limit"};
+    const auto found = run_paused(1, []() -> task<std::vector<int>> {
+        auto ends = weft::as_completed(sleepers({3, 1}), 1h);
+        std::vector<int> all;
+        while (auto next = co_await ends.next()) all.push_back(next->result());
+        co_return all;
+    });
+    CHECK(found == std::vector<int>{1, 3});
+}
+
+TEST_CASE("the handles that came may be awaited later, all at once", "[as_completed][asyncio]") {
+    const watchdog guard{10s, "awaited later"};
+    const auto found = run_paused(2, []() -> task<std::vector<int>> {
+        std::vector<weft::join_handle<int>> came;
+        {
+            auto ends = weft::as_completed(sleepers({2, 1}));
+            while (auto next = co_await ends.next()) came.push_back(std::move(*next));
+        }
+        co_return co_await weft::gather(std::move(came));
+    });
+    CHECK(found == std::vector<int>{1, 2});
+}
+
+TEST_CASE("as_completed of tasks outside a runtime throws no_current_runtime", "[as_completed][misuse][asyncio]") {
+    CHECK_THROWS_AS(weft::as_completed(sleepers({1})), weft::no_current_runtime);
+    CHECK_THROWS_AS(weft::as_completed(sleepers({1}), 1s), weft::no_current_runtime);
 }

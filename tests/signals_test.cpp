@@ -164,6 +164,42 @@ TEST_CASE("the first signal cancels the main task, which puts things in order; r
     CHECK(cleaned == 3);
 }
 
+TEST_CASE("the first Ctrl-C cancels a main task that only yields", "[signals][asyncio]") {
+    const watchdog guard{20s, "a main task that only yields"};
+    const auto workers = GENERATE(1u, 2u);
+    const int by = interrupted_by([&] {
+        weft::run(
+            []() -> task<> {
+                send(SIGINT);
+                for (;;) co_await weft::yield();
+            },
+            {.workers = workers, .handle_signals = true});
+    });
+    CHECK(by == SIGINT);
+}
+
+// asyncio's run ends by CancelledError then, which says less.
+TEST_CASE("a main task that was cancelled before the Ctrl-C ends interrupted, which is cancelled", "[signals][asyncio]") {
+    const watchdog guard{20s, "cancelled before"};
+    const int by = interrupted_by([] {
+        weft::run(
+            []() -> task<> {
+                weft::current_task().cancel();
+                bool cancelled = false;
+                try {
+                    co_await weft::sleep(1h);
+                } catch (const weft::cancelled&) {
+                    cancelled = true;
+                }
+                if (!cancelled) co_return;
+                send(SIGINT);
+                co_await weft::sleep(1h);
+            },
+            {.handle_signals = true});
+    });
+    CHECK(by == SIGINT);
+}
+
 TEST_CASE("interrupted is a cancelled that names the signal", "[signals][error]") {
     const auto message = [](const weft::cancelled& thrown) { return std::string(thrown.what()); };
     CHECK_THAT(message(weft::interrupted(SIGINT)), ContainsSubstring("weft::interrupted") && ContainsSubstring("SIGINT (Ctrl-C)"));
