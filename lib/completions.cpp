@@ -8,13 +8,18 @@
 #include <utility>
 
 #include <weft/detail/turn.hpp>
+#include <weft/error.hpp>
 
 #include "cancellation.hpp"
 #include "runtime_core.hpp"
 
 namespace weft::detail {
 
-completions::completions(std::size_t count) : ends_(std::make_unique<watched_end[]>(count)), count_(count) {}
+completions::completions(std::size_t count) : ends_(std::make_unique<watched_end[]>(count)), count_(count) {
+    WEFT_COMPILER_BARRIER();
+    if (!this_worker)
+        throw no_current_runtime("weft::as_completed: this thread is no worker; call it inside a task, or submit one that does");
+}
 
 completions::~completions() {
     for (watched_end& end : std::span(ends_.get(), count_)) {

@@ -102,7 +102,8 @@ void leave_limited(inner_scope& scope) noexcept {
 
 std::int64_t moment_in(std::int64_t nanoseconds) noexcept {
     WEFT_COMPILER_BARRIER();
-    std::int64_t const now = this_worker->pool().clock.now();
+    worker const* const here = this_worker;
+    std::int64_t const now = here ? here->pool().clock.now() : steady_now();
     return nanoseconds > 0 ? saturated_sum(now, nanoseconds) : now + nanoseconds;
 }
 

@@ -357,4 +357,8 @@ TEST_CASE("the handles that came may be awaited later, all at once", "[as_comple
 TEST_CASE("as_completed of tasks outside a runtime throws no_current_runtime", "[as_completed][misuse][asyncio]") {
     CHECK_THROWS_AS(weft::as_completed(sleepers({1})), weft::no_current_runtime);
     CHECK_THROWS_AS(weft::as_completed(sleepers({1}), 1s), weft::no_current_runtime);
+    std::vector<weft::join_handle<int>> one;
+    one.push_back(weft::run([]() -> task<weft::join_handle<int>> { co_return weft::spawn(sleep_and_give(1h, 1)); }));
+    CHECK_THROWS_AS(weft::as_completed(std::move(one), 1s), weft::no_current_runtime);
+    CHECK_THROWS_AS(weft::as_completed(std::vector<weft::join_handle<>>{}), weft::no_current_runtime);
 }

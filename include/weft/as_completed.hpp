@@ -82,7 +82,8 @@ std::vector<join_handle<Value>> spawn_all(std::vector<task<Value>> tasks) {
 //
 // Tasks that have not been spawned are, all at once. None is ever cancelled by this. With a `timeout`, which counts from the call,
 // next() throws once it has passed.
-//   Throws: invalid_state for an empty handle or task; as spawn; std::invalid_argument for NaN. In a task only.
+//   Throws: invalid_state for an empty handle or task; as spawn, no_current_runtime outside a task also for handles;
+//           std::invalid_argument for NaN.
 template <class Value>
 completion_stream<Value> as_completed(std::vector<join_handle<Value>> handles) {
     return {std::move(handles), detail::forever};

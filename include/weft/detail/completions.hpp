@@ -36,7 +36,8 @@ struct completion_wait : suspension {
 // One coroutine at a time asks for the next end. The tasks are kept alive by who owns this. lib/README.md, "Ends as they come".
 class WEFT_API completions {
 public:
-    explicit completions(std::size_t count);  // throws std::bad_alloc
+    // Throws no_current_runtime outside a worker, std::bad_alloc.
+    WEFT_NOIPA explicit completions(std::size_t count);
     completions(completions const&) = delete;
     completions& operator=(completions const&) = delete;
     ~completions();
