@@ -81,9 +81,9 @@ bool take_from_source(runtime_core& core, suspension& node) noexcept {
 
 }  // namespace
 
-// One request to cancel, on its way. Who awaits a task passes it on to that, and from there it goes on, depth first, to each task once.
-// Where it comes to a coroutine that awaits a task on this very way, the tasks await each other in a circle, and that coroutine is woken
-// at once.
+// One request to cancel, on its way. Who awaits a task passes it on to that, and from there it goes on, depth first, to each task
+// once. Where it comes to a coroutine that awaits a task on this very way, the tasks await each other in a circle, and that
+// coroutine is woken at once.
 class request {
 public:
     // Without forwarding, who awaits a task is woken at once, like everybody else.
@@ -295,7 +295,8 @@ request_count note_delivery(scope_ref scope) noexcept {
 }
 
 int cancelling(promise_base const& task) noexcept {
-    // In this order; acquire pairs with count_one: what was taken back had been asked before, so there is never less asked than taken.
+    // In this order; acquire pairs with count_one: what was taken back had been asked before, so there is never less asked than
+    // taken.
     request_count const taken_back = task.taken_back.load(std::memory_order_acquire);
     return static_cast<request_count>(task.requests.load(std::memory_order_relaxed) - taken_back);
 }

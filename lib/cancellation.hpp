@@ -48,10 +48,10 @@ inline bool passes_on(suspension const& node, scope_ref scope) noexcept {
     return node.kind == waits_for::task_end && !scope.task()->group->cancelling();
 }
 
-// Suspends a coroutine. `arm` sees to it that it is resumed; it runs with the task's list locked, perhaps when the coroutine has been
-// resumed already elsewhere, and answers false where there is nothing to wait for. A coroutine that has been cancelled goes to the
-// back of the line instead; but one that waits for the end of a task waits, and `arm`, which hears of it, cancels that task. Either
-// way it calls `resumed` when it goes on. False: it does so at once, and need not.
+// Suspends a coroutine. `arm` sees to it that it is resumed; it runs with the task's list locked, perhaps when the coroutine has
+// been resumed already elsewhere, and answers false where there is nothing to wait for. A coroutine that has been cancelled goes to
+// the back of the line instead; but one that waits for the end of a task waits, and `arm`, which hears of it, cancels that task.
+// Either way it calls `resumed` when it goes on. False: it does so at once, and need not.
 template <class Arm>
 bool suspend_cancellably(worker& here, promise_base& suspending, suspension& node, Arm arm) noexcept {
     leave_fork(here, suspending);

@@ -17,8 +17,8 @@ namespace weft::detail {
 
 namespace {
 
-// Room for so many frames of one size, in one piece. From the caches, a gather's blocks would cost an allocation each, and would mix
-// with the children's frames there, gather by gather, until these no longer come in the order of memory.
+// Room for so many frames of one size, in one piece. From the caches, a gather's blocks would cost an allocation each, and would
+// mix with the children's frames there, gather by gather, until these no longer come in the order of memory.
 class frame_row {
 public:
     explicit frame_row(std::size_t count) : left_(count) {}
@@ -73,8 +73,8 @@ struct child_blocks {
     explicit child_blocks(std::size_t count) : row(count) { frames.reserve(count); }
 
     frame_row row;
-    // The blocks of the children, then the blocks of these blocks, and so on; null once started. Never grows: blocks of blocks point
-    // into it.
+    // The blocks of the children, then the blocks of these blocks, and so on; null once started. Never grows: blocks of blocks
+    // point into it.
     std::vector<std::coroutine_handle<>> frames;
     std::size_t top = 0;  // where the last level begins
     slot_base place;      // of all blocks: they come to nothing

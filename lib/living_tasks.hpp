@@ -28,8 +28,8 @@ public:
     void add(promise_base& task);
     void remove(promise_base& task) noexcept;
 
-    // While all workers are asleep and no timer will expire. If tasks are alive, and none of them is on its way in: a line for each,
-    // where it was spawned and what it waits for, and the groups they belong to. Else nothing.
+    // While all workers are asleep and no timer will expire. If tasks are alive, and none of them is on its way in: a line for
+    // each, where it was spawned and what it waits for, and the groups they belong to. Else nothing.
     struct standstill {
         std::string tasks;
         std::vector<run_group*> groups;

@@ -53,16 +53,16 @@ public:
 
     [[nodiscard]] bool stopping() const noexcept { return stopping_.load(std::memory_order_relaxed); }
 
-    // For a paused clock. Between the first two a job is on its way that another thread hands in; between the others a task waits for
-    // something that is not weft's.
+    // For a paused clock. Between the first two a job is on its way that another thread hands in; between the others a task waits
+    // for something that is not weft's.
     void expect_job() noexcept;
     void job_came() noexcept;
     void expect_foreign() noexcept;
     void foreign_came() noexcept;
 
     // With a paused clock, by a worker that has fallen asleep as the last of all. True: the clock shows the time of the next timer.
-    // Calls on_standstill where none is armed. Where a task awaits something that is not weft's, it first only sets `patience_ends`,
-    // to a moment of the steady clock; the caller comes again then. lib/README.md, "A paused clock".
+    // Calls on_standstill where none is armed. Where a task awaits something that is not weft's, it first only sets
+    // `patience_ends`, to a moment of the steady clock; the caller comes again then. lib/README.md, "A paused clock".
     [[nodiscard]] bool let_time_pass(std::int64_t& patience_ends) noexcept;
 
     // Queue lengths and who sleeps, for a watchdog. Approximate while workers run.

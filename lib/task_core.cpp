@@ -230,8 +230,8 @@ std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
 
 namespace {
 
-// False: nothing done, since the task has been cancelled in a way that it has not `seen`. The unlocking pairs with: has_ended. Makes
-// visible: outcome and value.
+// False: nothing done, since the task has been cancelled in a way that it has not `seen`. The unlocking pairs with: has_ended.
+// Makes visible: outcome and value.
 bool mark_ended(promise_base& task, request_count const* seen, waiter*& newest) noexcept {
     waiter_list::guard waiters(task.waiters);
     if (seen && task.requests.load(std::memory_order_relaxed) != *seen) [[unlikely]] return false;

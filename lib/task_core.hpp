@@ -16,9 +16,9 @@
 
 namespace weft::detail {
 
-// Makes an unstarted coroutine a task of that group, with two references, and with the values of context_vars that hold here, and that
-// name if there is one. It is not scheduled yet. `here` is null on a thread that is no worker of its runtime. Throws std::bad_alloc,
-// and then has done nothing.
+// Makes an unstarted coroutine a task of that group, with two references, and with the values of context_vars that hold here, and
+// that name if there is one. It is not scheduled yet. `here` is null on a thread that is no worker of its runtime. Throws
+// std::bad_alloc, and then has done nothing.
 void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::source_location where, std::string* name = nullptr);
 // Back to an unstarted coroutine, where it could not be scheduled; on a thread that is no worker.
 void unmake_spawned(promise_base& task) noexcept;

@@ -20,8 +20,8 @@ using context = std::vector<context_entry>;
 using shared_context = std::shared_ptr<context const>;  // null: no values
 
 // They stand beside the tasks, in a table of the process: most tasks have none, and a handle may outlive its runtime. The task is
-// spawned, or about to be, and somebody keeps it alive. The mark has_details says that there is something; whoever spawns a task with
-// a context sets it, set_context_value and the names do so themselves.
+// spawned, or about to be, and somebody keeps it alive. The mark has_details says that there is something; whoever spawns a task
+// with a context sets it, set_context_value and the names do so themselves.
 [[nodiscard]] shared_context context_of(promise_base const& task) noexcept;
 // Throws std::bad_alloc. `task` need not be spawned.
 void give_context(promise_base& task, shared_context values);

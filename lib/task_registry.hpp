@@ -25,9 +25,9 @@ struct promise_base;
 // A table of pointers. A task that begins takes a free place, one that ends gives it back: each worker has a stack of free ones, so
 // neither is an atomic read-modify-write. Stacks that are full or empty exchange with a common store.
 //
-// A task that was visited stays alive as long as the visit: by the lemma of lib/README.md, "Sleeping and waking", of who ends it (it
-// empties the place, passes a light fence, reads `walking_`) and who walks (it sets `walking_`, passes a heavy fence, reads the places)
-// one sees the other: the walker finds the place empty, or the task's end waits until the walk is over.
+// A task that was visited stays alive as long as the visit: by the lemma of lib/README.md, "Sleeping and waking", of who ends it
+// (it empties the place, passes a light fence, reads `walking_`) and who walks (it sets `walking_`, passes a heavy fence, reads the
+// places) one sees the other: the walker finds the place empty, or the task's end waits until the walk is over.
 class task_registry {
 public:
     explicit task_registry(unsigned workers) : shelves_(workers) {}
@@ -50,16 +50,16 @@ public:
     [[nodiscard]] void*& spare_link(std::uint32_t place) noexcept { return tasks_[place].spare_link; }
     void drop_spare_link(std::uint32_t place) noexcept { std::construct_at(&tasks_[place].spawned_at); }
 
-    // Calls visit(task) for those that have a place from the `from`th on, until it answers false. Returns from where to go on; end()
-    // when all have been seen. The visit must be short and must not end a task.
+    // Calls visit(task) for those that have a place from the `from`th on, until it answers false. Returns from where to go on;
+    // end() when all have been seen. The visit must be short and must not end a task.
     static constexpr std::size_t end() noexcept { return static_cast<std::size_t>(-1); }
     template <class Visit>
     std::size_t visit_from(std::size_t from, Visit visit) {
         std::lock_guard const lock(walk_);
         walking_.store(true, std::memory_order_relaxed);
         asymmetric_fence::heavy();
-        // acquire. Pairs with: fill. Makes visible: the entries, constructed. A place beyond is of a task that was spawned later, and
-        // is told so by its run (run_group::begin_cancelling).
+        // acquire. Pairs with: fill. Makes visible: the entries, constructed. A place beyond is of a task that was spawned later,
+        // and is told so by its run (run_group::begin_cancelling).
         std::size_t const places = made_.load(std::memory_order_acquire);
         for (; from < places; ++from) {
             // acquire. Pairs with: `add`. Makes visible: the task. If weaker: a task is visited that is not there yet.

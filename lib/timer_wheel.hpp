@@ -26,10 +26,10 @@
 // (1) The entry is on the lowest level of which t is in c's block or in the next one, in the slot of t's digit there.
 // (2) A slot is occupied exactly when its bit is set, and `earliest` is at most the least deadline in it.
 //
-// It follows that everything on level L expires before everything on level L + 1, on a level what is in the present block before what
-// is in the next, and in a block in the order of the slots. Finding the next entry to expire is a few looks at a bitmap. And where an
-// entry is depends on its deadline and c only, so entries of one deadline share a slot at all times and, as all lists append at the
-// end, leave in the order in which they were armed.
+// It follows that everything on level L expires before everything on level L + 1, on a level what is in the present block before
+// what is in the next, and in a block in the order of the slots. Finding the next entry to expire is a few looks at a bitmap. And
+// where an entry is depends on its deadline and c only, so entries of one deadline share a slot at all times and, as all lists
+// append at the end, leave in the order in which they were armed.
 #pragma once
 
 #include "weft/detail/timer_entry.hpp"

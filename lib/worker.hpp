@@ -32,7 +32,8 @@ void set_away(job child, bool away) noexcept;
 // The job suspends as it is, to go on as whom the worker runs for now.
 void remember_scope(worker const& here, job suspended) noexcept;
 void release_ended(promise_base& task, unsigned worker) noexcept;
-// A child of that gather has ended, not on its fork's stack. Answers who goes on, for whom the worker then runs: the parent, or null.
+// A child of that gather has ended, not on its fork's stack. Answers who goes on, for whom the worker then runs: the parent, or
+// null.
 [[nodiscard]] std::coroutine_handle<> arrive(worker& here, join& joined) noexcept;
 // A time limit's timer has come out of the wheel.
 void pass_limit(timer_entry& due) noexcept;
@@ -117,7 +118,8 @@ public:
     // A task that has just ended, to be released once its coroutine is really suspended, which is when the loop has the thread
     // again.
     promise_base* ended = nullptr;
-    // The gather's child that runs now, called by its fork, and has not left that call. Null: what runs now was resumed by the loop.
+    // The gather's child that runs now, called by its fork, and has not left that call. Null: what runs now was resumed by the
+    // loop.
     job child_of_fork;
     // The gather of which a child has just ended that was away; read, and cleared, by the loop.
     join* ended_child_of = nullptr;
@@ -160,8 +162,8 @@ private:
     // Counts a job, and says whether it is time for the injector, the others in line, or the clock.
     [[nodiscard]] bool time_to_look_around() noexcept;
     [[nodiscard]] job look_at_clock() noexcept;
-    // What is due goes to the back of `ready`, but for the first one where that is wanted at once, and nothing that was due before is
-    // left there: it is returned.
+    // What is due goes to the back of `ready`, but for the first one where that is wanted at once, and nothing that was due before
+    // is left there: it is returned.
     job fire_timers(std::int64_t now, bool first_wanted) noexcept;
     [[nodiscard]] job search() noexcept;
     [[nodiscard]] job search_once(bool& contended) noexcept;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A crawl with a limit: gather(range, {.limit = n}) makes and runs the tasks of a range, n at a time. A small web of pages that link to
-// each other is fetched level by level, six pages at once. A context_var says in whose name a page is fetched, without being handed
-// from call to call; as_completed takes two such crawls as they end. Prints how many pages each has found, the shorter crawl first. Half a second; one
-// page after the other would take two.
+// A crawl with a limit: gather(range, {.limit = n}) makes and runs the tasks of a range, n at a time. A small web of pages that
+// link to each other is fetched level by level, six pages at once. A context_var says in whose name a page is fetched, without
+// being handed from call to call; as_completed takes two such crawls as they end. Prints how many pages each has found, the shorter
+// crawl first. Half a second; one page after the other would take two.
 //
 //     async with semaphore: ...                        # semaphore = asyncio.Semaphore(6); gather then makes all tasks at once
 //     crawler = contextvars.ContextVar("crawler")      # crawler.set("Ada"), crawler.get()

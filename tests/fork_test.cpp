@@ -35,9 +35,9 @@ weft::task<> meet(std::latch& both) {
     co_return;
 }
 
-// What another thread has locked at the moment of a fork stays locked in the child: that of an allocator (g++ 12's address sanitizer
-// does not unlock its own) would hang it. A thread that starts allocates; one that has worked and found nothing more to do does not.
-// For the same reason no watchdog's thread runs here: run_case() watches.
+// What another thread has locked at the moment of a fork stays locked in the child: that of an allocator (g++ 12's address
+// sanitizer does not unlock its own) would hang it. A thread that starts allocates; one that has worked and found nothing more to
+// do does not. For the same reason no watchdog's thread runs here: run_case() watches.
 void let_both_workers_start(weft::runtime& runtime) {
     std::latch both{2};
     runtime.run([&]() -> weft::task<> { co_await weft::gather(meet(both), meet(both)); });

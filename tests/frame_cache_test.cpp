@@ -362,8 +362,8 @@ TEST_CASE("frames from other threads do not fill the depot, those of workers com
     }
     CHECK(given.size() <= 4 * weft::detail::magazine_bytes / size);
 
-    // As in a wide gather: many at once, again and again. 10,000 frames are 156 magazines and a bit, of which the cache keeps two: the
-    // depot, which may keep 156, takes the others.
+    // As in a wide gather: many at once, again and again. 10,000 frames are 156 magazines and a bit, of which the cache keeps two:
+    // the depot, which may keep 156, takes the others.
     std::set<void*> first_time;
     bool again = true;
     for (int round = 0; round < 3; ++round) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The join of a gather: what becomes of a child's frame, parameters, value and exception, and who settles, whichever of the children
-// are stolen or suspend. When forks give way to others stands in giving_way_test.cpp.
+// The join of a gather: what becomes of a child's frame, parameters, value and exception, and who settles, whichever of the
+// children are stolen or suspend. When forks give way to others stands in giving_way_test.cpp.
 #include "support/catch.hpp"
 #include "support/counted.hpp"
 #include "support/foreign.hpp"

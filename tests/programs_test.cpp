@@ -629,8 +629,8 @@ weft::task<int> one_after(std::chrono::microseconds pause) {
     co_return 1;
 }
 
-// The two children of an inner gather end late and in the wrong order, by the turn that ready tasks get among many forks of the outer
-// gather.
+// The two children of an inner gather end late and in the wrong order, by the turn that ready tasks get among many forks of the
+// outer gather.
 weft::task<int> late_among_forks(int siblings) {
     std::vector<weft::task<int>> all;
     all.push_back([]() -> weft::task<int> {

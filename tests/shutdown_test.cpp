@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Runs and runtimes that end while their tasks are in every state: ready, sleeping, forked, awaiting a handle, still in the injector,
-// putting things in order after they were cancelled. Nothing is lost, nothing hangs, nothing leaks, from several threads at once.
+// Runs and runtimes that end while their tasks are in every state: ready, sleeping, forked, awaiting a handle, still in the
+// injector, putting things in order after they were cancelled. Nothing is lost, nothing hangs, nothing leaks, from several threads
+// at once.
 #include "support/catch.hpp"
 #include "support/seed.hpp"
 #include "support/watchdog.hpp"
@@ -231,8 +232,8 @@ void check(found const& sum) {
     CHECK(sum.reported == sum.expected_reports);
 }
 
-// Where tasks were cancelled. What is cut off is up to the schedule; that it ends, that no frame is left, that who catches `cancelled`
-// is waited for, and that failures are reported and cancelled tasks are not, is not.
+// Where tasks were cancelled. What is cut off is up to the schedule; that it ends, that no frame is left, that who catches
+// `cancelled` is waited for, and that failures are reported and cancelled tasks are not, is not.
 void check_cut_off(found const& sum) {
     CHECK(sum.begun > 0);
     CHECK(sum.ended <= sum.begun);
@@ -391,7 +392,8 @@ weft::task<> count_in(std::atomic<int>& counter) {
     co_return;
 }
 
-// Submits to its own runtime and spawns until both are refused, or for a while after the destructor has begun. That cancels it, too.
+// Submits to its own runtime and spawns until both are refused, or for a while after the destructor has begun. That cancels it,
+// too.
 weft::task<> submit_until_refused(weft::runtime& own, submitting& all, submissions& mine) {
     mine.began = 1;
     for (int after = 0; (mine.submit_refused == 0 || mine.spawn_refused == 0) && after < 100'000;

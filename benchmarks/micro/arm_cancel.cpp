@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A million timers armed and cancelled before they expire, which is the life of most time limits. Each ends 30 s after it was armed,
-// by the clock that is read for it, and goes through the library's private timer driver, from the workers of a runtime. An item is
-// one timer.
+// A million timers armed and cancelled before they expire, which is the life of most time limits. Each ends 30 s after it was
+// armed, by the clock that is read for it, and goes through the library's private timer driver, from the workers of a runtime. An
+// item is one timer.
 //   arm_cancel             every worker arms a timer and cancels it, again and again
 //   arm_cancel_elsewhere   one worker arms timers, and another one cancels them, in batches of a thousand
 //   arm_cancel_crowded     as arm_cancel, by 16 workers, while 100 000 other timers are armed

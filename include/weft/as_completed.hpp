@@ -28,10 +28,10 @@ public:
     // How many tasks next() has not given yet.
     [[nodiscard]] std::size_t remaining() const noexcept { return remaining_; }
 
-    // The handle of the next task that has ended, whatever it came to; nothing once all have been given. One coroutine at a time may
-    // ask, each time anew.
-    //   Resumes on:    a worker of the asking task's runtime; at once where one has ended already, but for the turns of others now and
-    //                  then.
+    // The handle of the next task that has ended, whatever it came to; nothing once all have been given. One coroutine at a time
+    // may ask, each time anew.
+    //   Resumes on:    a worker of the asking task's runtime; at once where one has ended already, but for the turns of others now
+    //                  and then.
     //   Cancellation:  a cancellation point where it suspends; the tasks go on, and the next one is not lost.
     //   Throws:        timeout_error when the time has passed, each time, as long as no other task has ended; weft::cancelled.
     //   Must outlive:  the stream, the await.

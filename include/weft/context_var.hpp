@@ -61,7 +61,8 @@ private:
     std::shared_ptr<void const> before_;
 };
 
-// A value that holds for a block of a coroutine, and for what that awaits, gathers and spawns meanwhile; made by context_var::scoped.
+// A value that holds for a block of a coroutine, and for what that awaits, gathers and spawns meanwhile; made by
+// context_var::scoped.
 //   Lifetime: a local variable of the coroutine or function that has made it.
 class [[nodiscard("the value holds as long as this object lives")]] context_scope {
 public:
@@ -77,9 +78,9 @@ private:
     detail::bound_scope scope_;
 };
 
-// As contextvars.ContextVar: each task has its own value. spawn copies the spawning task's values, as they are then; so do submit and
-// run from the thread that calls, and to_thread for the thread that it uses. What a task sets, the task that has spawned it does not
-// see.
+// As contextvars.ContextVar: each task has its own value. spawn copies the spawning task's values, as they are then; so do submit
+// and run from the thread that calls, and to_thread for the thread that it uses. What a task sets, the task that has spawned it
+// does not see.
 //
 //     weft::context_var<std::string> const request_id("request_id");
 //

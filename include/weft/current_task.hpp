@@ -13,8 +13,8 @@
 
 namespace weft {
 
-// Refers to a task that was spawned, submitted or run. Cheap to copy, and may outlive the task, and its runtime. A handle converts to
-// one. Every call but valid() and == throws invalid_state for an empty one. Any thread may call.
+// Refers to a task that was spawned, submitted or run. Cheap to copy, and may outlive the task, and its runtime. A handle converts
+// to one. Every call but valid() and == throws invalid_state for an empty one. Any thread may call.
 class WEFT_API task_ref {
 public:
     task_ref() noexcept = default;
@@ -63,9 +63,9 @@ private:
 // The task that the caller runs in: what a task awaits or gathers is part of it. Throws no_current_runtime outside every task.
 [[nodiscard]] WEFT_API WEFT_NOIPA task_ref current_task();
 
-// The tasks of the current runtime that have not ended, of all its runs, in no particular order; those that begin or end meanwhile may
-// be among them or not. Takes time in proportion to how many there have been at once. Throws no_current_runtime outside a worker,
-// std::bad_alloc.
+// The tasks of the current runtime that have not ended, of all its runs, in no particular order; those that begin or end meanwhile
+// may be among them or not. Takes time in proportion to how many there have been at once. Throws no_current_runtime outside a
+// worker, std::bad_alloc.
 [[nodiscard]] WEFT_API WEFT_NOIPA std::vector<task_ref> all_tasks();
 
 }  // namespace weft

@@ -123,15 +123,15 @@ task<indexed_t<Value>> first_of(std::vector<task<Value>> runners) {
 
 }  // namespace detail
 
-// Runs all of them at once, as gather does. As soon as one has ended, by a value or an exception, the others are cancelled; when they
-// have ended, too, it goes on: nothing of them is left behind. What they return or throw is dropped.
-//   Result:        a std::variant with the value at the place of the argument, std::monostate for void. A vector gives a pair of the
-//                  index and the value, of void tasks the index alone.
+// Runs all of them at once, as gather does. As soon as one has ended, by a value or an exception, the others are cancelled; when
+// they have ended, too, it goes on: nothing of them is left behind. What they return or throw is dropped.
+//   Result:        a std::variant with the value at the place of the argument, std::monostate for void. A vector gives a pair of
+//                  the index and the value, of void tasks the index alone.
 //   Resumes on:    as gather.
 //   Cancellation:  a cancellation point; cancels all of them.
 //   Throws:        what the first one threw; std::invalid_argument for an empty vector; else as gather.
-//   Must outlive:  named awaitables, the await. The task of a handle is cancelled if it is not first: first(shield(handle), ...) lets
-//                  it go on.
+//   Must outlive:  named awaitables, the await. The task of a handle is cancelled if it is not first: first(shield(handle), ...)
+//                  lets it go on.
 template <awaitable... Awaitables>
     requires(sizeof...(Awaitables) > 0)
 auto first(Awaitables&&... awaitables) {

@@ -350,15 +350,15 @@ auto gather_elements(Elements&& elements) {
 //                  A vector gives a std::vector (nothing for void, std::reference_wrapper for references). Empty: an empty result
 //                  at once.
 //   Resumes on:    a worker of the runtime: as a rule the one on which the last child ended.
-//   Cancellation:  a cancellation point where it suspends: each child is cancelled in its next or present await. When all have ended
-//                  it throws weft::cancelled, also with return_exceptions, if none has failed by another exception before. A child that
-//                  has not begun begins, and is told at its first await.
+//   Cancellation:  a cancellation point where it suspends: each child is cancelled in its next or present await. When all have
+//                  ended it throws weft::cancelled, also with return_exceptions, if none has failed by another exception before. A
+//                  child that has not begun begins, and is told at its first await.
 //   Throws:        after all children have ended, the exception that came first in time; siblings are not cancelled by it. The
 //                  other exceptions are dropped. invalid_state for an empty task or handle; std::bad_alloc with nothing started.
 //   Cost:          co_await gather(f(), g()) keeps the emptied tasks f() and g() in the awaiting frame until it resumes. A gather
 //                  with a name, `auto both = gather(f(), g()); ... = co_await both;`, does not, which shows in tasks as small as
-//                  fib's. But other temporaries in it, for example a string that f takes by reference, or a lambda that is called there,
-//                  are then gone before the tasks start: only for tasks that take their arguments by value.
+//                  fib's. But other temporaries in it, for example a string that f takes by reference, or a lambda that is called
+//                  there, are then gone before the tasks start: only for tasks that take their arguments by value.
 //   Must outlive:  named handles and other named awaitables, and what the tasks refer to, until the await has resumed. No child
 //                  outlives the gather. A child's frame, with its arguments, is gone when the child has ended, before the gather
 //                  resumes: its result must not refer to them.

@@ -189,8 +189,8 @@ auto gather_range(Range&& awaitables, gather_options settings) {
 //   Throws:        after a child's exception no other one begins; when those that run have ended, the exception that came first in
 //                  time. What the range throws counts as one. With return_exceptions all children run. std::invalid_argument for a
 //                  limit of 0; std::bad_alloc.
-//   Must outlive:  what the range refers to, until the await has resumed. The range is used by one worker at a time, but not always the
-//                  same; it belongs to the gather, if it was moved in.
+//   Must outlive:  what the range refers to, until the await has resumed. The range is used by one worker at a time, but not always
+//                  the same; it belongs to the gather, if it was moved in.
 template <class Range>
     requires detail::awaitable_range<std::remove_cvref_t<Range>>
 auto gather(Range&& awaitables, gather_options settings) {

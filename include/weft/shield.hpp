@@ -43,8 +43,9 @@ task<Value> spawn_and_shield(task<Value> work, std::source_location where) {
 
 }  // namespace detail
 
-// co_await shield(handle) waits for the task as co_await handle does. Where the coroutine that waits is cancelled, or its time limit
-// passes, it goes on at once, and the task goes on, too: it is not cancelled. If the task itself is cancelled, so is who waits.
+// co_await shield(handle) waits for the task as co_await handle does. Where the coroutine that waits is cancelled, or its time
+// limit passes, it goes on at once, and the task goes on, too: it is not cancelled. If the task itself is cancelled, so is who
+// waits.
 //   Result:        as that of the handle, which may be a temporary.
 //   Resumes on:    a worker of the awaiting task's runtime.
 //   Cancellation:  a cancellation point where it suspends.
@@ -59,8 +60,9 @@ task<Value> shield(join_handle<Value>&& handle) {
     return detail::await_shielded(std::move(handle));
 }
 
-// The same for a task that has not begun: it is spawned when this is awaited. If who waits is cancelled, it goes on in the background
-// until the main task of its run ends, which cancels it, and a failure is reported as that of any task that nobody awaits.
+// The same for a task that has not begun: it is spawned when this is awaited. If who waits is cancelled, it goes on in the
+// background until the main task of its run ends, which cancels it, and a failure is reported as that of any task that nobody
+// awaits.
 //   Resumes on, Cancellation, Must outlive: as above.
 //   Throws:        what the task threw; as spawn.
 template <class Value>

@@ -99,7 +99,8 @@ private:
 // Suspends the task for at least `duration`, measured on the steady clock from the await on. Never early. Zero or less yields once,
 // as yield(), with no timer. Any std::chrono duration, fractions of a nanosecond rounded up; more than 292 years is for ever.
 // With one worker, sleepers go on in order of their deadlines (to 16 us), those of one deadline in the order in which they began to
-// sleep. With several, that is the order in which they are made ready; a worker that takes some from another may be faster or slower.
+// sleep. With several, that is the order in which they are made ready; a worker that takes some from another may be faster or
+// slower.
 //   Resumes on:    any worker of the task's runtime.
 //   Cancellation:  a cancellation point.
 //   Throws:        std::invalid_argument for NaN, from the call itself; weft::cancelled.

@@ -102,8 +102,8 @@ public:
     [[nodiscard]] int cancelling() const { return detail::cancelling(checked()); }
     int uncancel() { return detail::uncancel(checked()); }
 
-    // Its name: "task-" and its id where it was given none; an empty name takes one away. The id is a number that no other task of the
-    // process has, from 1, in the order in which somebody first asks for it, by id() or name(). Throw std::bad_alloc.
+    // Its name: "task-" and its id where it was given none; an empty name takes one away. The id is a number that no other task of
+    // the process has, from 1, in the order in which somebody first asks for it, by id() or name(). Throw std::bad_alloc.
     [[nodiscard]] std::string name() const { return detail::task_name(checked()); }
     void set_name(std::string name) const { detail::set_task_name(checked(), std::move(name)); }
     [[nodiscard]] std::uint64_t id() const { return detail::task_id(checked()); }

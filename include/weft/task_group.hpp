@@ -45,8 +45,8 @@ public:
     task_group(task_group const&) = delete;
     task_group& operator=(task_group const&) = delete;
 
-    // As weft::spawn, but the task belongs to the group. The handle may be awaited, cancelled or dropped; a failure is the group's and
-    // not reported as unhandled. Any task of the runtime may call it.
+    // As weft::spawn, but the task belongs to the group. The handle may be awaited, cancelled or dropped; a failure is the group's
+    // and not reported as unhandled. Any task of the runtime may call it.
     //   Throws: invalid_state once a task of the group has failed, or the group was cancelled or has ended; else as weft::spawn.
     template <class Value>
     join_handle<Value> spawn(task<Value> work, std::source_location where = std::source_location::current()) {
@@ -125,7 +125,8 @@ task<Value> run_group_body(Body body) {
 
 }  // namespace detail
 
-// Calls body(group), which returns a task, and awaits that and every task that is spawned in the group, also by others of its tasks.
+// Calls body(group), which returns a task, and awaits that and every task that is spawned in the group, also by others of its
+// tasks.
 //
 //     auto both = [&](weft::task_group& group) -> weft::task<> {
 //         group.spawn(fetch(first));

@@ -16,11 +16,11 @@ class runtime;
 
 namespace testing {
 
-// Thrown by run() under a paused clock when no task can go on and no sleep will end. what() lists every task that is alive, by where
-// it was spawned, and what it waits for. The frames of these tasks stay as they are until the program ends, with all that they hold:
-// they are not destroyed, because others may refer to them. The runtime is of no use any more: run() and submit() throw this, its
-// destructor waits for nobody, and the futures of submitted tasks among them are never fulfilled. Where only submitted tasks are
-// left, so that there is nobody to throw to, the list goes to stderr and the program ends.
+// Thrown by run() under a paused clock when no task can go on and no sleep will end. what() lists every task that is alive, by
+// where it was spawned, and what it waits for. The frames of these tasks stay as they are until the program ends, with all that
+// they hold: they are not destroyed, because others may refer to them. The runtime is of no use any more: run() and submit() throw
+// this, its destructor waits for nobody, and the futures of submitted tasks among them are never fulfilled. Where only submitted
+// tasks are left, so that there is nobody to throw to, the list goes to stderr and the program ends.
 class WEFT_API deadlock : public error {
 public:
     using error::error;

@@ -31,10 +31,10 @@ namespace weft {
 //     }
 //
 // When the time has come and the coroutine, or what it awaits, waits for something, that await throws weft::cancelled; where it
-// reaches the coroutine that has made the limit, it is a timeout_error instead. Limits may stand inside each other, and in tasks that
-// are cancelled: a coroutine whose limit has passed and which has also been cancelled from outside, or by an outer limit, is told
-// so by weft::cancelled. What only computes is not interrupted; nor is what the coroutine awaits after an exception was caught inside
-// the limit: a limit passes once.
+// reaches the coroutine that has made the limit, it is a timeout_error instead. Limits may stand inside each other, and in tasks
+// that are cancelled: a coroutine whose limit has passed and which has also been cancelled from outside, or by an outer limit, is
+// told so by weft::cancelled. What only computes is not interrupted; nor is what the coroutine awaits after an exception was caught
+// inside the limit: a limit passes once.
 //   Unlike asyncio, where the exception becomes a TimeoutError at the end of the block only: inside the block, but in this very
 // coroutine, it is a timeout_error already, and a handler there would take it for another one's. So the total limit of a loop that
 // catches timeout_error stands around a coroutine of its own: wait_for(retry(...), total).
@@ -113,10 +113,10 @@ inline detail::timeout_awaitable timeout(std::nullopt_t) noexcept {
     return {detail::measured::from_epoch, detail::forever};
 }
 
-// Awaits what it is given, a task, a handle, a gather or anything else, and gives its value; or throws timeout_error when `duration`
-// has passed, after what was awaited has been cancelled and has ended. So it may take longer; and if that returns a value or throws
-// another exception when it is cancelled, this is what comes. The task of a handle is cancelled, too: wait_for(shield(handle), ...)
-// leaves it alone.
+// Awaits what it is given, a task, a handle, a gather or anything else, and gives its value; or throws timeout_error when
+// `duration` has passed, after what was awaited has been cancelled and has ended. So it may take longer; and if that returns a
+// value or throws another exception when it is cancelled, this is what comes. The task of a handle is cancelled, too:
+// wait_for(shield(handle), ...) leaves it alone.
 //   Resumes on:    as the awaitable.
 //   Cancellation:  a cancellation point where the awaitable is one.
 //   Throws:        timeout_error; what the awaitable throws; std::invalid_argument for NaN.
@@ -126,8 +126,8 @@ auto wait_for(Awaitable&& awaitable, std::chrono::duration<Rep, Period> duration
     return detail::await_within(detail::child_task(std::forward<Awaitable>(awaitable)), detail::saturated_nanoseconds(duration));
 }
 
-// When the nearest of the limits passes that hold for the coroutine that calls; nothing where there is none. A spawned task does not
-// inherit the limits of who spawns it. Outside a task: nothing.
+// When the nearest of the limits passes that hold for the coroutine that calls; nothing where there is none. A spawned task does
+// not inherit the limits of who spawns it. Outside a task: nothing.
 [[nodiscard]] WEFT_API WEFT_NOIPA std::optional<std::chrono::steady_clock::time_point> deadline() noexcept;
 
 }  // namespace weft

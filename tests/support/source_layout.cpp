@@ -65,7 +65,8 @@ names matches(const std::string& text, const char* pattern) {
     return found;
 }
 
-// All C++ files below root's include/, lib/, tests/, samples/ and benchmarks/, by their path from the root with '/', comments removed.
+// All C++ files below root's include/, lib/, tests/, samples/ and benchmarks/, by their path from the root with '/', comments
+// removed.
 struct source_tree {
     explicit source_tree(const fs::path& at) : root{at} {
         for (const auto& folder : top_level_folders) {

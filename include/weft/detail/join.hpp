@@ -26,8 +26,8 @@ struct join {
     union {
         std::atomic<std::uint32_t> pending;
     };
-    // The address of the exception that came first in time, in its slot; with the lowest bit set where the parent has been cancelled
-    // while it waited.
+    // The address of the exception that came first in time, in its slot; with the lowest bit set where the parent has been
+    // cancelled while it waited.
     std::atomic<std::uintptr_t> first_failed{0};
 
     join() noexcept {}

@@ -15,8 +15,8 @@ class timeout_awaitable;
 // The timer of a scope's time limit. Not a part of the scope: when that is left just after a worker has taken the timer from the
 // wheel, the worker must still find it.
 //
-//   open -> passing -> passed   The worker that takes it from the wheel cancels the scope. Who leaves the scope meanwhile waits, and
-//                               frees it.
+//   open -> passing -> passed   The worker that takes it from the wheel cancels the scope. Who leaves the scope meanwhile waits,
+//                               and frees it.
 //   open -> left                The scope is left, or has another limit, and the wheel does not have this one any more. The worker
 //                               that took it from there frees it.
 struct time_limit : timer_entry {
