@@ -22,14 +22,12 @@ bool run_function(pool_job& begun) noexcept {
     function.call_function(function);
     exchange_thread_context(nullptr);
     // Who cancels the awaiting coroutine does the same (abandon, in lib/cancellation.cpp). Of the two one succeeds.
-    //   Success is relaxed: with it nobody but this thread resumes the coroutine, and the job is there until then; what the function
-    //   has come to is published by scheduling the coroutine. Who cancels, and fails, touches the job no more.
-    //   Failure is acquire. Pairs with: abandon. Makes visible: that the other one is done with the job. If weaker: it is freed
-    //   while the other still looks whether it is in the queue.
+    //   acquire, for failure. Pairs with: abandon. Makes visible: that the other one is done with the job. If weaker: it is freed
+    // while the other still looks whether it is in the queue.
+    //   Success needs no order: with it nobody but this thread resumes the coroutine, and the job is there until then; what the
+    // function has come to is published by scheduling the coroutine. Who cancels, and fails, touches the job no more.
     auto reached = thread_job::stage::awaited;
-    if (function.reached.compare_exchange_strong(reached, thread_job::stage::ended, std::memory_order_relaxed,
-                                                 std::memory_order_acquire))
-        return true;
+    if (function.reached.compare_exchange_strong(reached, thread_job::stage::ended, std::memory_order_acquire)) return true;
     function.destroy(function);
     return false;
 }

@@ -42,6 +42,7 @@ struct call : pool_job {
         return true;
     }
     static void tell_it(pool_job& job) noexcept {
+        if (static_cast<call&>(job).telling) static_cast<call&>(job).telling();
         auto& done = static_cast<call&>(job).done;
         done.store(true);
         done.notify_all();  // `done` stays: whoever waits for it destroys the call later
@@ -49,6 +50,7 @@ struct call : pool_job {
     void wait() const { done.wait(false); }
 
     std::function<void()> function;
+    std::function<void()> telling;
     std::atomic<bool> done{false};
 };
 
@@ -78,6 +80,27 @@ TEST_CASE("a pool has no thread before the first job, and one for jobs one after
     CHECK(threads.size() == 1);
     CHECK(pool.now().threads == 1);
     CHECK(threads.count(std::this_thread::get_id()) == 0);
+    pool.stop();
+}
+
+TEST_CASE("a thread is free again when it tells of a job: the next one needs no other", "[thread_pool]") {
+    watchdog const guard(30s, "free again");
+    thread_pool pool("test", 8, long_time);
+    call first([] {});
+    call second([] {});
+    thread_pool::census before{};
+    thread_pool::census after{};
+    first.function = [&] { before = pool.now(); };
+    first.telling = [&] {
+        push(pool, second);
+        after = pool.now();
+    };
+    push(pool, first);
+    second.wait();
+    CHECK(before.free == 0);
+    CHECK(after.threads == 1);
+    CHECK(after.free == 1);
+    CHECK(after.jobs == 1);
     pool.stop();
 }
 

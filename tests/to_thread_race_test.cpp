@@ -130,7 +130,8 @@ TEST_CASE("a function that ends as its task is cancelled: true means cancelled",
     CHECK(all.objects.alive == 0);
     CHECK(all.reported == 0);
     CHECK(all.seen[static_cast<std::size_t>(ending::timeout)] == 0);
-    if (rounds >= 1'000) {
+    // With one worker, which cancels, nobody goes on before.
+    if (rounds >= 1'000 && (workers > 1 || outside)) {
         CHECK(all.seen[static_cast<std::size_t>(ending::value)] > 0);
         CHECK(all.seen[static_cast<std::size_t>(ending::failure)] > 0);
         CHECK(all.seen[static_cast<std::size_t>(ending::cancelled)] > 0);

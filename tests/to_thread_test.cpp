@@ -260,6 +260,38 @@ TEST_CASE("a runtime can be used from a function", "[to_thread][runtime]") {
     CHECK(runtime.run(body) == 42);
 }
 
+namespace {
+
+// Says where the last one is destroyed that has not been moved from.
+struct notes_its_end {
+    notes_its_end(std::atomic<int>& workers, std::atomic<int>& others) : on_workers(&workers), elsewhere(&others) {}
+    notes_its_end(notes_its_end&& other) noexcept
+        : on_workers(std::exchange(other.on_workers, nullptr)), elsewhere(other.elsewhere) {}
+    ~notes_its_end() {
+        if (on_workers) ++*(weft::on_worker() ? on_workers : elsewhere);
+    }
+    void operator()(notes_its_end const&) const {}
+
+    std::atomic<int>* on_workers;
+    std::atomic<int>* elsewhere;
+};
+
+}  // namespace
+
+TEST_CASE("a function and its arguments end on its thread, where their destructors may block", "[to_thread]") {
+    watchdog const guard(10s, "destructors");
+    std::atomic<int> on_workers = 0;
+    std::atomic<int> elsewhere = 0;
+    auto const body = [&]() -> task<> {
+        notes_its_end function(on_workers, elsewhere);
+        notes_its_end argument(on_workers, elsewhere);
+        co_await to_thread(std::move(function), std::move(argument));
+    };
+    weft::run(body);
+    CHECK(on_workers == 0);
+    CHECK(elsewhere == 2);
+}
+
 TEST_CASE("the worker goes on while a function blocks", "[to_thread]") {
     watchdog const guard(10s, "the worker goes on");
     door entrance;
