@@ -143,7 +143,8 @@ auto to_thread(Callable&& callable, Args&&... args) {
                   "itself, or give to_thread an ordinary function");
     using value = std::conditional_t<std::is_lvalue_reference_v<returned>, returned, std::remove_cvref_t<returned>>;
     using made = detail::function_job<value, std::decay_t<Callable>, std::decay_t<Args>...>;
-    return detail::await_function<value>(detail::owned_job(new made(std::forward<Callable>(callable), std::forward<Args>(args)...)));
+    detail::owned_job function(new made(std::forward<Callable>(callable), std::forward<Args>(args)...));
+    return detail::await_function<value>(std::move(function));
 }
 
 }  // namespace weft
