@@ -124,7 +124,9 @@ bool completions::suspend(completion_wait& node, promise_base& asking) noexcept 
 std::size_t completions::take() noexcept {
     if (!line_) put_in_line();
     assert(line_);
-    watched_end const& oldest = *std::exchange(line_, line_->next);
+    watched_end& oldest = *std::exchange(line_, line_->next);
+    // Its task may go with the handle from now on.
+    oldest.owner = nullptr;
     return static_cast<std::size_t>(&oldest - ends_.get());
 }
 

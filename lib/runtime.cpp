@@ -85,7 +85,7 @@ runtime_core::runtime_core(options settings, topology const& of_machine, paused_
       pool(settings.workers, of_machine, paused),
       on_unhandled(std::make_shared<exception_handler const>(std::move(settings.on_unhandled_exception))),
       submitted(*this, settings.workers),
-      threads(settings.name, settings.blocking_threads),
+      threads(name, settings.blocking_threads),
       process_generation_(current_generation()) {
     if (living) pool.on_standstill = [this] { declare_deadlock(); };
     {

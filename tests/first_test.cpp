@@ -104,6 +104,20 @@ TEST_CASE("the first of a vector comes with its index", "[first]") {
     CHECK(got.second == 150);
 }
 
+TEST_CASE("the first of a vector of handles; the tasks of the others are cancelled", "[first]") {
+    watchdog const guard(30s, "first of handles");
+    auto const body = []() -> task<std::string> {
+        std::vector<weft::join_handle<int>> handles;
+        for (int const seconds : {3, 1, 2}) handles.push_back(weft::spawn(after(std::chrono::seconds(seconds), seconds)));
+        std::vector<weft::task_ref> tasks(handles.begin(), handles.end());
+        auto const [index, value] = co_await weft::first(std::move(handles));
+        std::string found = std::to_string(index) + " " + std::to_string(value);
+        for (weft::task_ref const& each : tasks) found += each.cancelled() ? " cancelled" : " value";
+        co_return found;
+    };
+    CHECK(run_paused(2, body) == "1 1 cancelled value cancelled");
+}
+
 TEST_CASE("of a vector of void tasks first gives the index", "[first]") {
     watchdog const guard(30s, "first of void tasks");
     auto const nap = [](std::chrono::minutes duration) -> task<> { co_await weft::sleep(duration); };

@@ -118,6 +118,9 @@ namespace {
 weft::task<int> spawn_without_memory(int count, census& frames, std::atomic<int>& ran) {
     std::vector<weft::join_handle<int>> handles;
     handles.reserve(static_cast<std::size_t>(count));
+    // So that the worker has places for tasks.
+    std::atomic<int> before{0};
+    co_await weft::spawn(leaf(counted(frames), before));
     int refused = 0;
     let_fail_after(0);
     for (int each = 0; each < count; ++each) {

@@ -138,9 +138,12 @@ auto first(Awaitables&&... awaitables) {
     return detail::first_of<detail::child_value_t<Awaitables>...>(std::index_sequence_for<Awaitables...>{},
                                                                  detail::child_task(std::forward<Awaitables>(awaitables))...);
 }
-template <class Value>
-auto first(std::vector<task<Value>> awaitables) {
-    return detail::first_of(std::move(awaitables));
+template <awaitable Awaitable>
+auto first(std::vector<Awaitable> awaitables) {
+    std::vector<task<detail::child_value_t<Awaitable>>> runners;
+    runners.reserve(awaitables.size());
+    for (Awaitable& each : awaitables) runners.push_back(detail::child_task(std::move(each)));
+    return detail::first_of(std::move(runners));
 }
 
 }  // namespace weft

@@ -20,7 +20,7 @@ class completions;
 struct watched_end : waiter {
     watched_end() noexcept { kind = waits_for::watched; }
 
-    completions* owner = nullptr;
+    completions* owner = nullptr;  // null: not watched yet, or given to who asks
     list_hook<watched_end> of_come{};
     watched_end* next = nullptr;  // in line_
     bool has_come = false;        // written and read with come_ locked
