@@ -68,7 +68,7 @@ void completions::come(watched_end& end) noexcept {
         come.add(end);
         end.has_come = true;
         asking = std::exchange(waiting_, nullptr);
-        foreign = foreign_;
+        foreign = asking && foreign_;  // who waits has watched all before
     }
     // From here on this may be gone.
     if (!asking) return;
@@ -82,10 +82,6 @@ void completions::come(watched_end& end) noexcept {
 bool completions::take_waiting() noexcept {
     end_list::guard const come(come_);
     return std::exchange(waiting_, nullptr) != nullptr;
-}
-
-promise_base* completions::waiting() const noexcept {
-    return waiting_ ? &promise_of(waiting_->coroutine.address()) : nullptr;
 }
 
 void completions::put_in_line() noexcept {
@@ -106,8 +102,7 @@ bool completions::ready() noexcept {
 bool completions::suspend(completion_wait& node, promise_base& asking) noexcept {
     WEFT_COMPILER_BARRIER();
     if (line_) {
-        node.coroutine = handle_of(asking);
-        suspend_to_back(asking);
+        let_others_go(asking);
         return true;
     }
     worker& here = *this_worker;
@@ -119,6 +114,12 @@ bool completions::suspend(completion_wait& node, promise_base& asking) noexcept 
         waiting_ = &node;
         return true;
     });
+}
+
+std::optional<std::size_t> completions::try_next() noexcept {
+    if (!line_) put_in_line();
+    if (!line_) return std::nullopt;
+    return take();
 }
 
 std::size_t completions::take() noexcept {

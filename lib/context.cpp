@@ -135,11 +135,22 @@ void throw_no_context_value(std::string const& name) {
     throw invalid_state("weft::context_var: \"" + name + "\" has no value here and no default; set it, or give get() a default");
 }
 
-void check_context_token(std::uint64_t token_variable, std::uint64_t variable, std::string const& name) {
-    if (token_variable == variable) return;
-    if (token_variable == 0)
+void const* context_place(std::uint64_t variable) noexcept {
+    WEFT_COMPILER_BARRIER();
+    worker const* const here = this_worker;
+    if (bound_scope const* const bound = bound_in(scope_on(here), variable)) return bound;
+    return here ? static_cast<void const*>(here->scope.task()) : &thread_context;
+}
+
+void undo_context_change(context_change change, std::uint64_t variable, std::string const& name) {
+    if (change.variable == 0)
         throw invalid_state("weft::context_var: this token of \"" + name + "\" has been moved from; a token resets once");
-    throw std::invalid_argument("weft::context_var: reset of \"" + name + "\" with a token that set of another variable returned");
+    if (change.variable != variable)
+        throw std::invalid_argument("weft::context_var: reset of \"" + name + "\" with a token that set of another variable returned");
+    if (change.place != context_place(variable))
+        throw std::invalid_argument("weft::context_var: reset of \"" + name +
+                                    "\" with a token of another task, thread or scoped block; use it where set has returned it");
+    static_cast<void>(set_context_value(variable, std::move(change.before)));
 }
 
 }  // namespace weft::detail

@@ -61,7 +61,7 @@ std::vector<task_ref> all_tasks() {
     std::vector<task_ref> all;
     std::array<detail::promise_base*, 256> some;
     for (std::size_t from = 0; from != tasks.end();) {
-        all.reserve(all.size() + some.size());
+        if (all.capacity() - all.size() < some.size()) all.reserve(2 * all.size() + some.size());
         std::size_t count = 0;
         from = tasks.visit_from(from, [&](detail::promise_base& task) {
             if (count == some.size()) return false;

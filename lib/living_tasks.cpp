@@ -30,10 +30,13 @@ std::string name_of(promise_base const& task) {
     return quoted + (task.state.is_main ? "the main task of run() " : "the task spawned ") + place(spawned_at(task));
 }
 
-// Null: nobody waits for the watched end.
-promise_base* coroutine_of(waiter const& node) noexcept {
-    if (node.kind == waits_for::watched) return static_cast<watched_end const&>(node).owner->waiting();
-    return &promise_of(node.coroutine.address());
+// Of a watched end, who waits for the next one, if anybody does.
+template <class Visit>
+void visit_coroutine_of(waiter const& node, Visit visit) {
+    if (node.watched)
+        static_cast<watched_end const&>(node).owner->visit_waiting(visit);
+    else
+        visit(promise_of(node.coroutine.address()));
 }
 
 }  // namespace
@@ -65,7 +68,7 @@ std::optional<living_tasks::standstill> living_tasks::find_standstill(scheduler 
         // Every waiter's node is in its place: nobody runs, and who was woken would be in a queue.
         waiter_list::guard const awaiting(task->waiters);
         for (auto const* node = awaiting.first(); node && node != &ended_mark; node = node->of_awaited.next)
-            if (promise_base* const waiting = coroutine_of(*node)) waits[task_of(*waiting)].push_back("the end of " + name_of(*task));
+            visit_coroutine_of(*node, [&](promise_base& waiting) { waits[task_of(waiting)].push_back("the end of " + name_of(*task)); });
     }
     pool.timers.each_armed([&](timer_entry const& entry) {
         if (entry.coroutine) waits[task_of(promise_of(entry.coroutine.address()))].push_back("the end of a sleep for ever");

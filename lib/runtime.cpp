@@ -175,22 +175,19 @@ run_end run_to_end(runtime_core& core, promise_base& main, std::source_location 
     core.pool.expect_job();
     group.begin_run();
     std::optional<signal_watch> signals;
-    bool spawned = false;
     try {
+        if (core.handle_signals) signals.emplace(core);
         make_spawned(nullptr, main, group, where);
-        spawned = true;
-        main.state.is_main = true;  // the main task of its run: its end begins the draining
-        // Before it can begin: a signal that comes first cancels it before its first step.
-        if (core.handle_signals) signals.emplace(core, main);
-        core.pool.inject(handle_of(main));
     } catch (...) {
-        signals.reset();
-        if (spawned) unmake_spawned(main);
         group.undo_begin_outside();
         core.pool.job_came();
         core.take_back(group);
         throw;
     }
+    main.state.is_main = true;  // the main task of its run: its end begins the draining
+    // Before it can begin: a signal that comes first cancels it before its first step.
+    if (signals) signals->begin(main);
+    core.pool.inject(handle_of(main));
     core.pool.job_came();
     if (!group.wait()) {
         report_failures_of(group);  // one of them may be why
@@ -225,18 +222,15 @@ void submit_task(runtime_core& core, promise_base& unstarted, std::source_locati
         throw runtime_closed("weft::runtime::submit: the runtime is being destroyed and takes no new tasks");
     // The caller's reference is dropped here: the future is all that it keeps.
     core.pool.expect_job();
-    bool spawned = false;
     try {
         make_spawned(nullptr, unstarted, core.submitted, where);
-        spawned = true;
-        unstarted.references.fetch_sub(1, std::memory_order_relaxed);
-        core.pool.inject(handle_of(unstarted));
     } catch (...) {
-        if (spawned) unmake_spawned(unstarted);
         core.pool.job_came();
         core.submitted.undo_begin_outside();
         throw;
     }
+    unstarted.references.fetch_sub(1, std::memory_order_relaxed);
+    core.pool.inject(handle_of(unstarted));
     core.pool.job_came();
 }
 

@@ -2,6 +2,7 @@
 #include "scheduler.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include "platform.hpp"
 
@@ -39,13 +40,12 @@ void scheduler::stop() noexcept {
     threads_.clear();
 }
 
-void scheduler::inject(job entering) {
-    entrance.push(entering);
-    announce_from_outside();
-}
-
-void scheduler::inject_without_memory(job entering) noexcept {
-    entrance.push_without_memory(entering);
+void scheduler::inject(job entering) noexcept {
+    try {
+        entrance.push(entering);
+    } catch (std::bad_alloc const&) {
+        entrance.push_without_memory(entering);
+    }
     announce_from_outside();
 }
 

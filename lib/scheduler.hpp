@@ -34,9 +34,8 @@ public:
     // Asks the workers to end when their present job gives the thread back, and joins them.
     void stop() noexcept;
 
-    // A ready job from a thread that is no worker of this scheduler. Throws std::bad_alloc.
-    void inject(job entering);
-    void inject_without_memory(job entering) noexcept;
+    // A ready job from a thread that is no worker of this scheduler.
+    void inject(job entering) noexcept;
 
     // By a worker, after it has published a job: wakes a sleeper if nobody searches.
     void announce_work() noexcept {

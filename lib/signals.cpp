@@ -70,7 +70,7 @@ void on_signal(int signal) noexcept {
 
 }  // namespace
 
-signal_watch::signal_watch(runtime_core& core, promise_base& main) : core_(core), main_(main) {
+signal_watch::signal_watch(runtime_core& core) : core_(core) {
     std::string name = core.name + "-signals";
     watch_state seen = state.load();
     do {
@@ -88,6 +88,10 @@ signal_watch::signal_watch(runtime_core& core, promise_base& main) : core_(core)
         state.store({});
         throw;
     }
+}
+
+void signal_watch::begin(promise_base& main) noexcept {
+    main_.store(&main, std::memory_order_relaxed);
     platform::catch_signals(on_signal);
 }
 
@@ -103,7 +107,7 @@ void signal_watch::listen() noexcept {
         if (now.signal() != 0) {
             // Under a paused clock nobody may think meanwhile that no job will come.
             core_.pool.expect_job();
-            told_ = request_cancel(main_);
+            told_ = request_cancel(*main_.load(std::memory_order_relaxed));
             core_.pool.job_came();
             return;
         }
@@ -124,10 +128,11 @@ void signal_watch::stop() noexcept {
 int signal_watch::end() noexcept {
     stop();
     if (heard_ == 0) return 0;
-    bool const cancelled = main_.outcome == outcome::exception && main_.state.was_cancelled;
+    promise_base const& main = *main_.load(std::memory_order_relaxed);
+    bool const cancelled = main.outcome == outcome::exception && main.state.was_cancelled;
     // It had ended before: what it returned is dropped, rather than a signal; an error is not.
-    if (!told_) return cancelled || main_.outcome == outcome::value ? heard_ : 0;
-    return cancelled && cancelling(main_) > 0 ? heard_ : 0;
+    if (!told_) return cancelled || main.outcome == outcome::value ? heard_ : 0;
+    return cancelled && cancelling(main) > 0 ? heard_ : 0;
 }
 
 }  // namespace weft::detail

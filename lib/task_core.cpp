@@ -90,15 +90,6 @@ WEFT_NOINLINE bool give_details(promise_base& unstarted, std::string* name) {
     return name || values;
 }
 
-void add_to_living(runtime_core& core, promise_base& task) {
-    try {
-        core.living->add(task);
-    } catch (...) {
-        core.tasks.remove_outside(task.place);
-        throw;
-    }
-}
-
 }  // namespace
 
 void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::source_location where, std::string* name) {
@@ -116,11 +107,11 @@ void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::
     std::construct_at(&unstarted.suspensions);
     std::construct_at(&unstarted.waiters);
     try {
-        // From here on it may be cancelled.
-        unstarted.place = here ? core.tasks.add(here->index(), unstarted, where)
-                               : core.tasks.add_outside(unstarted, where);
-        if (core.living) [[unlikely]] add_to_living(core, unstarted);
+        if (core.living) [[unlikely]] core.living->add(unstarted);
+        // From here on it may be cancelled and referred to, so this comes last.
+        unstarted.place = here ? core.tasks.add(here->index(), unstarted, where) : core.tasks.add_outside(unstarted, where);
     } catch (...) {
+        if (core.living) core.living->remove(unstarted);
         unstarted.role = role::joined;
         if (with_details) forget_details(unstarted);
         throw;
@@ -128,13 +119,6 @@ void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::
     // See run_group::begin_cancelling.
     asymmetric_fence::light();
     if (group.cancelling()) [[unlikely]] unstarted.requests.store(1, std::memory_order_relaxed);
-}
-
-void unmake_spawned(promise_base& task) noexcept {
-    if (marked_with_details(task)) forget_details(task);
-    if (task.group->core().living) [[unlikely]] task.group->core().living->remove(task);
-    task.group->core().tasks.remove_outside(task.place);
-    task.role = role::joined;
 }
 
 void spawn_on_current_runtime(promise_base& unstarted, std::source_location where, std::string* name) {
@@ -179,11 +163,7 @@ void schedule(promise_base& suspended, ends_wait of_clock) noexcept {
     }
     // From the moment the job is in, its runtime may end: hold on to it.
     std::shared_ptr<runtime_core> const keep = core.shared_from_this();
-    try {
-        core.pool.inject(handle_of(suspended));
-    } catch (std::bad_alloc const&) {
-        core.pool.inject_without_memory(handle_of(suspended));
-    }
+    core.pool.inject(handle_of(suspended));
     // Not before the job is in.
     switch (of_clock) {
         case ends_wait::none: break;
@@ -250,7 +230,7 @@ void tell(worker& here, promise_base& task, waiter* newest) noexcept {
     while (oldest) {
         // Once it is scheduled, the waiter may be gone.
         waiter* const next = oldest->of_awaited.next;
-        if (oldest->kind == waits_for::watched) [[unlikely]] {
+        if (oldest->watched) [[unlikely]] {
             auto& end = static_cast<watched_end&>(*oldest);
             end.owner->come(end);
         } else {
@@ -292,8 +272,7 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
     if (here.scope.task() == &task) throw invalid_state("weft: a task awaits its own join_handle and would wait for ever");
     // It has gone on without waiting for long enough.
     if (here.giving_way() && has_ended(task)) {
-        node.coroutine = handle_of(waiting);
-        suspend_to_back(waiting);
+        let_others_go(waiting);
         return std::noop_coroutine();
     }
     // Under a paused clock only: elsewhere the task's runtime may be gone by now, if the task has ended.

@@ -20,8 +20,6 @@ namespace weft::detail {
 // that name if there is one. It is not scheduled yet. `here` is null on a thread that is no worker of its runtime. Throws
 // std::bad_alloc, and then has done nothing.
 void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::source_location where, std::string* name = nullptr);
-// Back to an unstarted coroutine, where it could not be scheduled; on a thread that is no worker.
-void unmake_spawned(promise_base& task) noexcept;
 
 // Of a task that has not been released yet.
 [[nodiscard]] std::source_location spawned_at(promise_base const& task) noexcept;

@@ -95,8 +95,9 @@ std::string given_name(promise_base const& task) {
 }
 
 std::shared_ptr<void const> exchange_value(promise_base& task, std::uint64_t variable, std::shared_ptr<void const> value) {
-    // Destroyed when the table is free again: values may do what they like then.
+    // Destroyed when the table is free again, also where this throws: values may do what they like then.
     shared_context before;
+    std::shared_ptr<void const> const keep = value;
     table::accessor place;
     all().insert(place, &task);
     mark(task);

@@ -13,20 +13,24 @@ void suspend_to_back(promise_base& yielding) noexcept {
     here.make_ready(handle_of(yielding));
 }
 
-std::coroutine_handle<> begin_awaited(promise_base& awaited) noexcept {
-    WEFT_COMPILER_BARRIER();
-    worker& here = *this_worker;
-    if (here.must_give_way_on_this_level()) [[unlikely]] {
-        leave_fork(here, awaited);
-        here.make_ready(handle_of(awaited));
-        return std::noop_coroutine();
-    }
-    return here.transfer(handle_of(awaited));
-}
-
 bool must_let_others_go() noexcept {
     WEFT_COMPILER_BARRIER();
     return this_worker->must_give_way();
+}
+
+void let_others_go(promise_base& ready) noexcept {
+    WEFT_COMPILER_BARRIER();
+    worker& here = *this_worker;
+    leave_fork(here, ready);
+    here.make_ready(handle_of(ready));
+}
+
+std::coroutine_handle<> begin_awaited(promise_base& awaited) noexcept {
+    WEFT_COMPILER_BARRIER();
+    worker& here = *this_worker;
+    if (!here.must_give_way_on_this_level()) [[likely]] return here.transfer(handle_of(awaited));
+    let_others_go(awaited);
+    return std::noop_coroutine();
 }
 
 }  // namespace weft::detail

@@ -2,15 +2,16 @@
 // as_completed: tasks as they end.
 #include "support/catch.hpp"
 #include "support/counted.hpp"
+#include "support/endings.hpp"
 #include "support/watchdog.hpp"
 
-#include <weft/testing.hpp>
 #include <weft/weft.hpp>
 
 #include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <optional>
 #include <set>
@@ -23,26 +24,16 @@ using namespace std::chrono_literals;
 using weft::task;
 using weft::test::census;
 using weft::test::counted;
+using weft::test::run_paused;
+using weft::test::sleep_and_give;
 using weft::test::watchdog;
-using weft::testing::paused_clock;
 
 namespace {
-
-task<int> sleep_and_give(std::chrono::nanoseconds duration, int value) {
-    co_await weft::sleep(duration);
-    co_return value;
-}
 
 std::vector<task<int>> sleepers(std::vector<int> const& seconds) {
     std::vector<task<int>> all;
     for (const int each : seconds) all.push_back(sleep_and_give(std::chrono::seconds(each), each));
     return all;
-}
-
-template <class Body>
-auto run_paused(unsigned workers, Body body) {
-    paused_clock clock;
-    return weft::run(std::move(body), {.workers = workers, .clock = &clock});
 }
 
 }  // namespace
@@ -361,4 +352,54 @@ TEST_CASE("as_completed of tasks outside a runtime throws no_current_runtime", "
     one.push_back(weft::run([]() -> task<weft::join_handle<int>> { co_return weft::spawn(sleep_and_give(1h, 1)); }));
     CHECK_THROWS_AS(weft::as_completed(std::move(one), 1s), weft::no_current_runtime);
     CHECK_THROWS_AS(weft::as_completed(std::vector<weft::join_handle<>>{}), weft::no_current_runtime);
+}
+
+TEST_CASE("an end that came in time is given, though the time passes before its turn", "[as_completed]") {
+    const watchdog guard{20s, "ended in time"};
+    const bool given = weft::run(
+        []() -> task<bool> {
+            std::vector<weft::join_handle<>> one;
+            one.push_back(weft::spawn([]() -> task<> { co_await weft::sleep(1ms); }));
+            auto ends = weft::as_completed(std::move(one), 10ms);
+            // Computes from when the first one is due until the time has passed.
+            auto busy = weft::spawn([]() -> task<> {
+                co_await weft::sleep(1ms);
+                const auto until = std::chrono::steady_clock::now() + 20ms;
+                while (std::chrono::steady_clock::now() < until) {}
+            });
+            auto next = co_await ends.next();
+            co_await busy;
+            co_return next.has_value();
+        },
+        {.workers = 1});
+    CHECK(given);
+}
+
+TEST_CASE("handles that are dropped as they come leave other tasks alone", "[as_completed][lifetime]") {
+    const watchdog guard{20s, "dropped handles"};
+    // The frames of tasks that have gone are used again, by tasks that somebody awaits.
+    const int ended = weft::run(
+        []() -> task<int> {
+            int sum = 0;
+            for (int round = 0; round < 200; ++round) {
+                std::vector<weft::join_handle<int>> later;
+                later.reserve(5);  // one is referred to
+                {
+                    auto ends = weft::as_completed(sleepers({0, 0, 0, 0}));
+                    while (auto next = co_await ends.next()) sum += next->result();
+                    for (int i = 1; i <= 4; ++i) later.push_back(weft::spawn(sleep_and_give(1us, 1)));
+                    auto waits = weft::spawn([](weft::join_handle<int> const& awaited) -> task<int> { co_return co_await awaited; },
+                                             std::ref(later[0]));
+                    co_await weft::yield();
+                    later.push_back(std::move(waits));
+                }
+                while (!later.empty()) {
+                    sum += co_await later.back();
+                    later.pop_back();
+                }
+            }
+            co_return sum;
+        },
+        {.workers = 1});
+    CHECK(ended == 200 * 5);
 }

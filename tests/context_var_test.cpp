@@ -225,13 +225,34 @@ TEST_CASE("reset gives the value before back, once, and for its own variable", "
         } catch (std::invalid_argument const& wrong) {
             all.emplace_back(wrong.what());
         }
+        auto outside = who.set("outside");
+        {
+            const auto scope = who.scoped("block");
+            try {
+                who.reset(std::move(outside));
+            } catch (std::invalid_argument const& elsewhere) {
+                all.emplace_back(elsewhere.what());
+            }
+        }
+        auto of_task = who.set("task");
+        const auto reset_elsewhere = [&]() -> task<bool> {
+            try {
+                who.reset(std::move(of_task));
+            } catch (std::invalid_argument const&) {
+                co_return who.get() == "task";
+            }
+            co_return false;
+        };
+        all.push_back(co_await weft::spawn(reset_elsewhere) ? "refused" : "accepted");
         co_return all;
     });
-    REQUIRE(found.size() == 4);
+    REQUIRE(found.size() == 6);
     CHECK(found[0] == "first");
     CHECK(found[1] == "nobody");
     CHECK_THAT(found[2], ContainsSubstring("\"who\"") && ContainsSubstring("once"));
     CHECK_THAT(found[3], ContainsSubstring("\"other\""));
+    CHECK_THAT(found[4], ContainsSubstring("scoped block"));
+    CHECK(found[5] == "refused");
 }
 
 TEST_CASE("a thread that is no worker has values of its own, which run and submit copy", "[context_var]") {

@@ -14,6 +14,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -244,4 +245,32 @@ TEST_CASE("a deadlock's report has the names", "[current_task][paused]") {
         said = found.what();
     }
     CHECK_THAT(said, ContainsSubstring("\"stuck\""));
+}
+
+TEST_CASE("all_tasks beside runs that are refused", "[current_task][lifetime][stress]") {
+    const watchdog guard{60s, "refused runs"};
+    weft::runtime runtime({.workers = 2, .handle_signals = true});
+    std::atomic<bool> under_way = false;
+    std::atomic<bool> over = false;
+    std::thread first([&] {
+        runtime.run([&]() -> task<> {
+            under_way = true;
+            while (!over) {
+                for (task_ref const& each : weft::all_tasks()) static_cast<void>(each.name());
+                co_await weft::yield();
+            }
+        });
+    });
+    while (!under_way) std::this_thread::yield();
+    int refused = 0;
+    for (int i = 0; i < 300; ++i) {
+        try {
+            runtime.run([]() -> task<> { co_return; });
+        } catch (weft::invalid_state const&) {
+            ++refused;  // another run handles signals
+        }
+    }
+    over = true;
+    first.join();
+    CHECK(refused == 300);
 }

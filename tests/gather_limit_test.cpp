@@ -2,9 +2,9 @@
 // gather(range, {.limit = n}): so many at once, each made when it is its turn.
 #include "support/catch.hpp"
 #include "support/counted.hpp"
+#include "support/endings.hpp"
 #include "support/watchdog.hpp"
 
-#include <weft/testing.hpp>
 #include <weft/weft.hpp>
 
 #include <algorithm>
@@ -23,14 +23,11 @@ using namespace std::chrono_literals;
 using weft::task;
 using weft::test::census;
 using weft::test::counted;
+using weft::test::failure;
+using weft::test::run_paused;
 using weft::test::watchdog;
-using weft::testing::paused_clock;
 
 namespace {
-
-struct failure : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
 
 // How many run at once, and how many were made.
 struct gauge {
@@ -51,12 +48,6 @@ task<int> measured(gauge& in, int value) {
     co_await weft::sleep(std::chrono::milliseconds(1 + value % 5));
     in.end();
     co_return value;
-}
-
-template <class Body>
-auto run_paused(unsigned workers, Body body) {
-    paused_clock clock;
-    return weft::run(std::move(body), {.workers = workers, .clock = &clock});
 }
 
 std::vector<int> numbers(int count) {

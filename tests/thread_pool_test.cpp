@@ -194,10 +194,11 @@ TEST_CASE("threads that are idle end, and others begin when there are jobs again
     watchdog const guard(30s, "shrinking");
     thread_pool pool("test", 6, short_time);
     for (int round = 0; round < 5; ++round) {
-        std::latch both(6);
+        std::latch both(7);
         std::deque<call> jobs;
         for (int number = 0; number < 6; ++number) push(pool, jobs.emplace_back([&] { both.arrive_and_wait(); }));
         CHECK(pool.now().threads == 6);
+        both.count_down();
         for (call const& each : jobs) each.wait();
         wait_until([&] { return pool.now().threads == 0; });
         CHECK(pool.now().free == 0);

@@ -126,12 +126,12 @@ TEST_CASE("a function that ends as its task is cancelled: true means cancelled",
     }
     CHECK(all.wrong == 0);
     CHECK(all.begun == all.ended);
-    CHECK(all.begun < rounds);  // some were cancelled in line
     CHECK(all.objects.alive == 0);
     CHECK(all.reported == 0);
     CHECK(all.seen[static_cast<std::size_t>(ending::timeout)] == 0);
     // With one worker, which cancels, nobody goes on before.
-    if (rounds >= 1'000 && (workers > 1 || outside)) {
+    if (rounds >= 1'000 && (workers > 1 || outside) && !config::tsan) {
+        CHECK(all.begun < rounds);  // some were cancelled in line
         CHECK(all.seen[static_cast<std::size_t>(ending::value)] > 0);
         CHECK(all.seen[static_cast<std::size_t>(ending::failure)] > 0);
         CHECK(all.seen[static_cast<std::size_t>(ending::cancelled)] > 0);
@@ -171,7 +171,7 @@ TEST_CASE("functions that end as a time limit passes", "[to_thread][timeout][rac
     CHECK(all.begun == all.ended);
     CHECK(all.objects.alive == 0);
     CHECK(all.seen[static_cast<std::size_t>(ending::cancelled)] == 0);
-    if (rounds >= 100) {
+    if (rounds >= 100 && !config::tsan) {
         CHECK(all.seen[static_cast<std::size_t>(ending::value)] > 0);
         CHECK(all.seen[static_cast<std::size_t>(ending::timeout)] > 0);
     }

@@ -7,8 +7,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <coroutine>
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -165,67 +167,114 @@ TEST_CASE("a self-spawning load starves neither a yielding task nor a submitted 
     CHECK(one == 1);
 }
 
-TEST_CASE("a task that awaits what has ended already, again and again, lets others go now and then", "[yield][fair]") {
-    const watchdog guard{30s, "ready awaits"};
+namespace {
+
+weft::task<> at_once() { co_return; }
+
+struct ready_at_once {
+    bool await_ready() const noexcept { return true; }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+    void await_resume() const noexcept {}
+};
+
+}  // namespace
+
+TEST_CASE("a task that awaits what is there already, again and again, lets others go now and then", "[yield][fair]") {
+    const watchdog guard{60s, "ready awaits"};
     const auto workers = GENERATE(1u, 2u);
-    // Each has a worker to itself and asks for what is there.
-    const auto kind = GENERATE(0, 1, 2, 3, 4);
+    const auto kind = GENERATE(range(0, 9));
     CAPTURE(workers, kind);
-    weft::run(
-        [&]() -> weft::task<> {
+    const bool in_turns = weft::run(
+        [&]() -> weft::task<bool> {
             std::atomic<bool> over = false;
             auto ended = weft::spawn([]() -> weft::task<int> { co_return 1; });
             co_await ended;
-            const auto at_once = []() -> weft::task<> { co_return; };
+            // For as_completed: more than are taken in a few turns.
+            constexpr int many = 200'000;
+            std::vector<weft::join_handle<>> handles;
+            if (kind == 2) {
+                for (int i = 0; i < many; ++i) handles.push_back(weft::spawn(at_once()));
+                for (auto const& each : handles) co_await each;
+            }
+            auto ends = weft::as_completed(std::move(handles));
             const auto hog = [&]() -> weft::task<> {
                 while (!over) {
                     if (kind == 0) co_await ended;
                     if (kind == 1) co_await weft::shield(ended);
                     if (kind == 2) {
-                        std::vector<weft::join_handle<>> one;
-                        one.push_back(weft::spawn([]() -> weft::task<> { co_return; }));
-                        while (!one.front().done()) co_await weft::yield();
-                        auto ends = weft::as_completed(std::move(one));
-                        co_await ends.next();
+                        if (!co_await ends.next()) co_return;
                     }
                     if (kind == 3) co_await at_once();
                     if (kind == 4) co_await weft::gather(at_once(), at_once());
+                    if (kind == 5) co_await weft::gather();
+                    if (kind == 6) co_await weft::gather(std::vector<weft::task<>>());
+                    if (kind == 7) co_await ready_at_once();
+                    if (kind == 8) {
+                        const auto limit = co_await weft::timeout(1h);
+                    }
                 }
             };
+            // Each has a worker to itself.
             std::vector<weft::join_handle<>> hogs;
-            for (unsigned i = 0; i < workers; ++i) hogs.push_back(weft::spawn(hog()));
+            for (unsigned i = 0; i < (kind == 2 ? 1 : workers); ++i) hogs.push_back(weft::spawn(hog()));
             co_await weft::yield();
             co_await weft::sleep(1ms);
             over = true;
             for (auto& each : hogs) co_await each;
+            co_return kind != 2 || ends.remaining() > 0;
         },
         {.workers = workers});
+    CHECK(in_turns);
 }
 
-TEST_CASE("a pair that wakes each other does not keep a third task from running", "[yield][fair]") {
-    const watchdog guard{30s, "a pair and a third"};
-    const long turns = weft::run(
-        []() -> weft::task<long> {
+TEST_CASE("to let others go is no cancellation point: what has ended is not lost to a limit of zero", "[yield][fair][timeout]") {
+    const watchdog guard{60s, "a limit of zero"};
+    const auto [lost, turns] = weft::run(
+        []() -> weft::task<std::pair<int, long>> {
             std::atomic<bool> over = false;
             long count = 0;
-            const auto answer = []() -> weft::task<> { co_return; };
-            const auto pair = [&]() -> weft::task<> {
-                while (!over) co_await weft::spawn(answer());
-            };
-            const auto third = [&]() -> weft::task<> {
+            const auto neighbour = [&]() -> weft::task<> {
                 while (!over) {
                     ++count;
                     co_await weft::yield();
                 }
             };
-            auto one = weft::spawn(pair());
-            auto other = weft::spawn(third());
-            co_await weft::sleep(20ms);
+            auto other = weft::spawn(neighbour());
+            auto ended = weft::spawn([]() -> weft::task<int> { co_return 1; });
+            co_await ended;
+            int timeouts = 0;
+            // Until it has let the neighbour go a hundred times.
+            while (count < 100) {
+                try {
+                    co_await weft::wait_for(ended, 0s);
+                } catch (weft::timeout_error const&) {
+                    ++timeouts;
+                }
+            }
             over = true;
-            co_await one;
             co_await other;
-            co_return count;
+            co_return {timeouts, count};
         },
         {.workers = 1});
-    CHECK(turns > 100);
+    CHECK(lost == 0);
+    CHECK(turns >= 100);
+}
+
+TEST_CASE("a pair that wakes each other does not keep a third task from running", "[yield][fair]") {
+    const watchdog guard{30s, "a pair and a third"};
+    const bool both = weft::run(
+        []() -> weft::task<bool> {
+            bool over = false;
+            long rounds = 0;
+            const auto pair = [&]() -> weft::task<> {
+                for (; !over; ++rounds) co_await weft::spawn(at_once());
+            };
+            auto one = weft::spawn(pair());
+            for (int turn = 0; turn < 1000; ++turn) co_await weft::yield();
+            over = true;
+            co_await one;
+            co_return rounds >= 100;
+        },
+        {.workers = 1});
+    CHECK(both);
 }

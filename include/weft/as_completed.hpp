@@ -33,19 +33,26 @@ public:
     //   Resumes on:    a worker of the asking task's runtime; at once where one has ended already, but for the turns of others now
     //                  and then.
     //   Cancellation:  a cancellation point where it suspends; the tasks go on, and the next one is not lost.
-    //   Throws:        timeout_error when the time has passed, each time, as long as no other task has ended; weft::cancelled.
+    //   Throws:        timeout_error when the time has passed, each time, as long as no other task has ended (asyncio gives no more
+    //                  then, whoever ends); weft::cancelled.
     //   Must outlive:  the stream, the await.
     task<std::optional<join_handle<Value>>> next() {
         if (remaining_ == 0) co_return std::nullopt;
-        std::size_t index = 0;
+        std::optional<std::size_t> index;
         if (deadline_ == detail::forever) {
             index = co_await ends_.next();
         } else {
-            auto const limit = co_await detail::timeout_awaitable(detail::measured::from_epoch, deadline_);
-            index = co_await ends_.next();
+            try {
+                auto const limit = co_await detail::timeout_awaitable(detail::measured::from_epoch, deadline_);
+                index = co_await ends_.next();
+            } catch (timeout_error const&) {
+                // It may have passed since one has ended.
+                index = ends_.try_next();
+                if (!index) throw;
+            }
         }
         --remaining_;
-        co_return std::move(handles_[index]);
+        co_return std::move(handles_[*index]);
     }
 
     // For the library.
@@ -82,6 +89,7 @@ std::vector<join_handle<Value>> spawn_all(std::vector<task<Value>> tasks) {
 //
 // Tasks that have not been spawned are, all at once. None is ever cancelled by this. With a `timeout`, which counts from the call,
 // next() throws once it has passed.
+// Where spawning them throws, those before go on, detached.
 //   Throws: invalid_state for an empty handle or task; as spawn, no_current_runtime outside a task also for handles;
 //           std::invalid_argument for NaN.
 template <class Value>

@@ -28,9 +28,17 @@ namespace detail {
 [[nodiscard]] WEFT_API WEFT_NOIPA std::shared_ptr<void const> context_value(std::uint64_t variable) noexcept;
 // Puts another in its place, or none, and returns what it was. Throws std::bad_alloc.
 WEFT_API WEFT_NOIPA std::shared_ptr<void const> set_context_value(std::uint64_t variable, std::shared_ptr<void const> value);
+// What has that value: a scoped block, a task, or a thread.
+[[nodiscard]] WEFT_API WEFT_NOIPA void const* context_place(std::uint64_t variable) noexcept;
 
 [[noreturn]] WEFT_API WEFT_NOINLINE void throw_no_context_value(std::string const& name);
-WEFT_API void check_context_token(std::uint64_t token_variable, std::uint64_t variable, std::string const& name);
+struct context_change {
+    std::uint64_t variable;  // 0: moved from, or used
+    void const* place;
+    std::shared_ptr<void const> before;
+};
+// Throws std::invalid_argument, invalid_state, std::bad_alloc.
+WEFT_API void undo_context_change(context_change change, std::uint64_t variable, std::string const& name);
 
 // A value that holds as long as this lives, for what runs inside.
 struct bound_scope : inner_scope {
@@ -48,17 +56,15 @@ template <class Value>
 class context_token {
 public:
     context_token(context_token&& other) noexcept
-        : variable_(std::exchange(other.variable_, 0)), before_(std::move(other.before_)) {}
+        : change_{std::exchange(other.change_.variable, 0), other.change_.place, std::move(other.change_.before)} {}
     context_token& operator=(context_token&&) = delete;
     ~context_token() = default;
 
 private:
     friend context_var<Value>;
-    context_token(std::uint64_t variable, std::shared_ptr<void const> before) noexcept
-        : variable_(variable), before_(std::move(before)) {}
+    explicit context_token(detail::context_change change) noexcept : change_(std::move(change)) {}
 
-    std::uint64_t variable_;  // 0: moved from, or used
-    std::shared_ptr<void const> before_;
+    detail::context_change change_;
 };
 
 // A value that holds for a block of a coroutine, and for what that awaits, gathers and spawns meanwhile; made by
@@ -123,13 +129,12 @@ public:
     // The value from now on, until the task ends or sets another; in a scoped block of this variable, until that ends. Throws
     // std::bad_alloc.
     context_token<Value> set(Value value) const {
-        return {number_, detail::set_context_value(number_, std::make_shared<Value const>(std::move(value)))};
+        return context_token<Value>(
+            {number_, detail::context_place(number_), detail::set_context_value(number_, std::make_shared<Value const>(std::move(value)))});
     }
-    // Takes that back. Throws std::invalid_argument for the token of another variable, invalid_state for one that was used.
-    void reset(context_token<Value> token) const {
-        detail::check_context_token(token.variable_, number_, name_);
-        static_cast<void>(detail::set_context_value(number_, std::move(token.before_)));
-    }
+    // Takes that back. Throws std::invalid_argument for the token of another variable, task, thread or scoped block, invalid_state for
+    // one that was used, std::bad_alloc.
+    void reset(context_token<Value> token) const { detail::undo_context_change(std::move(token.change_), number_, name_); }
 
     // auto const here = request_id.scoped("r1");  The value as long as `here` lives. Throws std::bad_alloc.
     context_scope scoped(Value value) const { return {number_, std::make_shared<Value const>(std::move(value))}; }

@@ -18,7 +18,7 @@ namespace weft {
 class WEFT_API task_ref {
 public:
     task_ref() noexcept = default;
-    // Throws invalid_state for an empty handle, std::length_error where 60,000 refer to one task already.
+    // Throws invalid_state for an empty handle; as copying one does, std::length_error where 60,000 refer to one task already.
     template <class Value>
     task_ref(join_handle<Value> const& handle) : task_ref(handle.promise()) {}
     task_ref(task_ref&& other) noexcept : task_(std::exchange(other.task_, nullptr)) {}
@@ -64,7 +64,7 @@ private:
 [[nodiscard]] WEFT_API WEFT_NOIPA task_ref current_task();
 
 // The tasks of the current runtime that have not ended, of all its runs, in no particular order; those that begin or end meanwhile
-// may be among them or not. Takes time in proportion to how many there have been at once. Throws no_current_runtime outside a
+// may be among them or not, and one to which 60,000 refer already is not. Takes time in proportion to how many there have been at once. Throws no_current_runtime outside a
 // worker, std::bad_alloc.
 [[nodiscard]] WEFT_API WEFT_NOIPA std::vector<task_ref> all_tasks();
 

@@ -81,7 +81,7 @@ public:
 
 // Thrown by run() where a signal has ended it (options::handle_signals): the main task has been cancelled by the signal, and has
 // ended so. Or that had ended before, and the signal came while run() still waited for what it had left behind; its value is then
-// gone. A program that ends by this ends with exit code 128 + signal(), as shells and service managers expect.
+// gone. Unlike asyncio's KeyboardInterrupt, it comes also where others have cancelled the main task, too. A program that ends by this ends with exit code 128 + signal(), as shells and service managers expect.
 class WEFT_API interrupted : public cancelled {
 public:
     explicit interrupted(int signal) noexcept : signal_(signal) {}

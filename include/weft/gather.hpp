@@ -23,6 +23,7 @@
 #include <weft/detail/frame.hpp>
 #include <weft/detail/join.hpp>
 #include <weft/detail/slot.hpp>
+#include <weft/detail/turn.hpp>
 #include <weft/result.hpp>
 #include <weft/spawn.hpp>
 #include <weft/task.hpp>
@@ -187,18 +188,33 @@ public:
         }
     }
 
-    bool await_ready() const noexcept { return count == 0; }
+    bool await_ready() const noexcept {
+        if constexpr (count == 0)
+            return !must_let_others_go();
+        else
+            return false;
+    }
 
     template <class Promise>
     WEFT_NOINLINE_SUSPEND bool await_suspend(std::coroutine_handle<Promise> awaiting) {
-        if (!frames_[0]) [[unlikely]] throw_reused_gather();
-        give_slots(std::index_sequence_for<Values...>{});
-        return start<count>(awaiting, frames_.data(), count);
+        if constexpr (count == 0) {
+            let_others_go(awaiting.promise());
+            return true;
+        } else {
+            return begin(awaiting);
+        }
     }
 
     auto await_resume() { return collect(std::index_sequence_for<Values...>{}); }
 
 private:
+    template <class Promise>
+    WEFT_ALWAYS_INLINE bool begin(std::coroutine_handle<Promise> awaiting) {
+        if (!frames_[0]) [[unlikely]] throw_reused_gather();
+        give_slots(std::index_sequence_for<Values...>{});
+        return start<count>(awaiting, frames_.data(), count);
+    }
+
     template <class Value>
     static std::coroutine_handle<> take_frame(task<Value>& child) noexcept {
         void* frame = child.release().address();
@@ -283,11 +299,15 @@ public:
 
     bool await_ready() const {
         if (spent_ || (!children_.empty() && !children_.front().valid())) [[unlikely]] throw_reused_gather();
-        return children_.empty();
+        return children_.empty() && !must_let_others_go();
     }
 
     template <class Promise>
     WEFT_NOINLINE_SUSPEND bool await_suspend(std::coroutine_handle<Promise> awaiting) {
+        if (children_.empty()) {
+            let_others_go(awaiting.promise());
+            return true;
+        }
         auto* const frames = reinterpret_cast<std::coroutine_handle<>*>(children_.data());
         slots_.allocate(children_.size());
         // Before anything starts: if this failed when the children have ended, their results would be lost.

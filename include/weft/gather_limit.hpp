@@ -53,15 +53,15 @@ public:
     using results_vector = std::conditional_t<gives_results, std::vector<element_in_vector>, void>;
 
     // A child, and where its result is to stand.
-    struct turn {
-        task<value> child;
+    struct child {
+        task<value> work;
         std::optional<element_in_vector>* place;
     };
 
     explicit limited_gather(View awaitables) : awaitables_(std::move(awaitables)), next_(std::ranges::begin(awaitables_)) {}
 
     // Nothing when there is no other, or there is to be none.
-    std::optional<turn> take() {
+    std::optional<child> take() {
         std::lock_guard const lock(mutex_);
         if (over_ || next_ == std::ranges::end(awaitables_)) return std::nullopt;
         if (scope_.cancelled_around()) {
@@ -70,7 +70,7 @@ public:
         }
         // The places first: they stay where they are.
         if constexpr (gives_results) results_.emplace_back();
-        std::optional<turn> taken(turn{made(*next_), gives_results ? &results_.back() : nullptr});
+        std::optional<child> taken(child{made(*next_), gives_results ? &results_.back() : nullptr});
         ++next_;
         return taken;
     }
@@ -107,15 +107,15 @@ private:
 };
 
 template <bool ReturnExceptions, class View>
-task<> run_turn(limited_gather<ReturnExceptions, View>& all, typename limited_gather<ReturnExceptions, View>::turn now) {
+task<> run_one(limited_gather<ReturnExceptions, View>& all, typename limited_gather<ReturnExceptions, View>::child now) {
     using value = typename limited_gather<ReturnExceptions, View>::value;
     std::exception_ptr failure;
     try {
         if constexpr (std::is_void_v<value>) {
-            co_await std::move(now.child);
+            co_await std::move(now.work);
             if constexpr (ReturnExceptions) now.place->emplace();
         } else {
-            decltype(auto) given = co_await std::move(now.child);
+            decltype(auto) given = co_await std::move(now.work);
             if constexpr (ReturnExceptions)
                 now.place->emplace(std::in_place, std::forward<decltype(given)>(given));
             else
@@ -135,10 +135,10 @@ task<> run_turn(limited_gather<ReturnExceptions, View>& all, typename limited_ga
 
 // The children of one place in the limit, one after the other.
 template <bool ReturnExceptions, class View>
-task<> run_turns(limited_gather<ReturnExceptions, View>& all, typename limited_gather<ReturnExceptions, View>::turn first) {
+task<> run_row(limited_gather<ReturnExceptions, View>& all, typename limited_gather<ReturnExceptions, View>::child first) {
     auto now = std::optional(std::move(first));
     while (now) {
-        co_await run_turn(all, std::move(*now));
+        co_await run_one(all, std::move(*now));
         if (must_let_others_go()) co_await yield();
         try {
             now = all.take();
@@ -157,7 +157,7 @@ task<typename limited_gather<ReturnExceptions, View>::results_vector> gather_lim
         while (rows.size() < limit) {
             auto first = all.take();
             if (!first) break;
-            rows.push_back(run_turns(all, std::move(*first)));
+            rows.push_back(run_row(all, std::move(*first)));
         }
         co_await gather(std::move(rows));
         if (!all.interrupted()) break;
@@ -187,8 +187,8 @@ auto gather_range(Range&& awaitables, gather_options settings) {
 //   Cancellation:  a cancellation point; cancels the children that run, and begins no others. It goes on when these have ended, by
 //                  weft::cancelled.
 //   Throws:        after a child's exception no other one begins; when those that run have ended, the exception that came first in
-//                  time. What the range throws counts as one. With return_exceptions all children run. std::invalid_argument for a
-//                  limit of 0; std::bad_alloc.
+//                  time. What the range throws counts as one. With return_exceptions all children run, unless the range throws.
+//                  std::invalid_argument for a limit of 0; invalid_state for an empty task in the range; std::bad_alloc.
 //   Must outlive:  what the range refers to, until the await has resumed. The range is used by one worker at a time, but not always
 //                  the same; it belongs to the gather, if it was moved in.
 template <class Range>

@@ -45,7 +45,8 @@ auto task_of_call(Callable&& callable, Args&&... args) {
 // Awaiting:
 //   Result:        an lvalue handle gives `T const&`, valid as long as the handle; it may be awaited by many tasks, and again
 //                  later. An rvalue handle gives `T`, moved out: then nobody else may look at the value.
-//   Resumes on:    a worker of the awaiting task's runtime, through its queue of ready tasks; at once where the task has ended.
+//   Resumes on:    a worker of the awaiting task's runtime, through its queue of ready tasks; at once where the task has ended, but
+//                  for the turns of others now and then.
 //   Cancellation:  where it suspends, the request goes to the task that is awaited, and this goes on when that has ended: by
 //                  weft::cancelled as a rule. As in asyncio, that other tasks await it too does not protect it; shield() does.
 //   Throws:        what the task threw, to every awaiter; invalid_state for an empty handle or a task that awaits itself.

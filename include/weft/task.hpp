@@ -23,7 +23,7 @@ namespace weft {
 // have waited for some 20 us it begins when they have had their turn, so that a loop of such awaits does not keep its worker for
 // itself.
 //   Resumes on:    a worker of the runtime: as a rule the one on which the task ended (the awaiting one, unless the task itself was
-//                  suspended).
+//                  suspended, or has let others go first).
 //   Cancellation:  not a cancellation point of its own; the task's own awaits are.
 //   Throws:        what the task throws; invalid_state if it is empty or was awaited before; std::bad_alloc where the coroutine is
 //                  called and its frame cannot be had.

@@ -13,6 +13,7 @@
 #include <weft/concepts.hpp>
 #include <weft/detail/promise.hpp>
 #include <weft/detail/time_limit.hpp>
+#include <weft/detail/turn.hpp>
 #include <weft/error.hpp>
 #include <weft/gather.hpp>
 #include <weft/sleep.hpp>
@@ -71,10 +72,12 @@ public:
 
     bool await_ready() const noexcept { return false; }
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+    WEFT_NOINLINE_SUSPEND bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
         static_assert(std::derived_from<Promise, promise_base>, "weft::timeout can be awaited only in a weft::task");
         coroutine_ = &coroutine.promise();
-        return false;
+        bool const waits = must_let_others_go();
+        if (waits) let_others_go(*coroutine_);
+        return waits;
     }
     timeout_scope await_resume() const {
         return timeout_scope(*coroutine_, from_ == measured::from_await ? moment_in(time_) : time_);
@@ -96,7 +99,7 @@ task<Value> await_within(task<Value> awaited, std::int64_t duration) {
 
 // co_await timeout(2s) gives a timeout_scope that passes after 2 seconds, measured from the await on; timeout_at(moment) at that
 // moment. A limit of zero or less, or a moment that has passed, holds too: the first await that would wait throws.
-//   Resumes on:    this worker, at once: it does not suspend.
+//   Resumes on:    this worker, at once, but for the turns of others now and then.
 //   Cancellation:  not a cancellation point.
 //   Throws:        std::invalid_argument for NaN, from the call itself; std::bad_alloc.
 //   Must outlive:  nothing.

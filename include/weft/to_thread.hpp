@@ -123,9 +123,9 @@ using returned_by = std::invoke_result_t<std::decay_t<Callable>, std::decay_t<Ar
 // The runtime starts such a thread when there is a function and no thread for it, up to options::blocking_threads; further
 // functions wait in line, the first that came first. A thread that has had nothing to do for 10 seconds ends. On it there is no
 // current runtime: spawn throws, run() and runtime::submit work. The values of context_vars are those of who awaits it; what f sets
-// goes with it. The destructor of the runtime, and so weft::run, waits until all
-// functions that have begun have returned. Under a testing::paused_clock the clock stands still while a function runs that a task
-// awaits.
+// goes with it. The destructor of the runtime, and so weft::run, waits until all functions that have begun have returned, however
+// long that takes (asyncio.run gives up after 300 s). Under a testing::paused_clock the clock stands still while a function runs
+// that a task awaits.
 //   Result:        what f returns; a reference stays one, but f and its arguments are gone by then.
 //   Resumes on:    a worker of the task's runtime.
 //   Cancellation:  a cancellation point. Who is cancelled goes on at once, and f is not called any more where it has not begun. One

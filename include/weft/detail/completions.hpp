@@ -6,6 +6,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 #include <weft/detail/config.hpp>
 #include <weft/detail/locked_list.hpp>
@@ -18,7 +19,7 @@ class completions;
 
 // Stands in the list of those who await a task, in the place of a coroutine.
 struct watched_end : waiter {
-    watched_end() noexcept { kind = waits_for::watched; }
+    watched_end() noexcept { watched = true; }
 
     completions* owner = nullptr;  // null: not watched yet, or given to who asks
     list_hook<watched_end> of_come{};
@@ -33,7 +34,8 @@ struct completion_wait : suspension {
     completions& source;
 };
 
-// One coroutine at a time asks for the next end. The tasks are kept alive by who owns this. lib/README.md, "Ends as they come".
+// One coroutine at a time asks for the next end. Each task is kept alive by who owns this until it has been given. lib/README.md,
+// "Ends as they come".
 class WEFT_API completions {
 public:
     // Throws no_current_runtime outside a worker, std::bad_alloc.
@@ -48,13 +50,19 @@ public:
     // co_await next(): the index of the next task that has ended. There must be one left.
     class awaiter;
     [[nodiscard]] awaiter next() noexcept;
+    // The same if there is one that has ended, without waiting.
+    [[nodiscard]] std::optional<std::size_t> try_next() noexcept;
 
     // By the worker on which a watched task ends.
     void come(watched_end& end) noexcept;
     // Who waits is cancelled. False: it is about to go on.
     [[nodiscard]] bool take_waiting() noexcept;
-    // The coroutine that waits, or null; while nobody runs.
-    [[nodiscard]] promise_base* waiting() const noexcept;
+    // Calls visit(promise_base&) for the coroutine that waits, if there is one, which does not go on meanwhile.
+    template <class Visit>
+    void visit_waiting(Visit visit) {
+        end_list::guard const come(come_);
+        if (waiting_) visit(promise_of(waiting_->coroutine.address()));
+    }
 
 private:
     using end_list = locked_list<watched_end, &watched_end::of_come>;

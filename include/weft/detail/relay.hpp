@@ -11,6 +11,7 @@
 #include <weft/concepts.hpp>
 #include <weft/detail/config.hpp>
 #include <weft/detail/transfer.hpp>
+#include <weft/detail/turn.hpp>
 
 namespace weft::detail {
 
@@ -36,10 +37,17 @@ public:
 
     explicit relayed_awaiter(Awaitable&& awaitable) : inner_(get_awaiter(std::forward<Awaitable>(awaitable))) {}
 
-    bool await_ready() { return inner_.await_ready(); }
+    bool await_ready() {
+        ready_ = inner_.await_ready();
+        return ready_ && !must_let_others_go();
+    }
 
     template <class Promise>
     WEFT_NOINLINE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> suspended) {
+        if (ready_) {
+            let_others_go(suspended.promise());
+            return std::noop_coroutine();
+        }
         std::coroutine_handle<> const proxy = relay_to_current_runtime(suspended.promise());
         using answer = decltype(inner_.await_suspend(proxy));
         // Once the proxy is given away it may run, and this awaiter be gone, before await_suspend returns.
@@ -64,6 +72,7 @@ public:
 
 private:
     inner_awaiter inner_;
+    bool ready_ = false;
 };
 
 }  // namespace weft::detail

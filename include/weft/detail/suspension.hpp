@@ -16,7 +16,6 @@ enum class waits_for : std::uint8_t {
     forwarded,   // the same, and it has been cancelled
     shielded,    // the end of another task, which goes on
     completion,  // the next end of some tasks, which go on: completion_wait
-    watched,     // no coroutine: watched_end
     function,    // the end of a function on another thread: thread_wait
 };
 
@@ -41,6 +40,7 @@ using suspension_list = locked_list<suspension, &suspension::of_task>;
 struct waiter : suspension {
     constexpr explicit waiter(bool shielded = false) noexcept : suspension(shielded ? waits_for::shielded : waits_for::task_end) {}
 
+    bool watched = false;  // it is a watched_end, and no coroutine waits
     list_hook<waiter> of_awaited{};
     promise_base* awaited = nullptr;
 };
