@@ -15,7 +15,7 @@ void suspend_to_back(promise_base& yielding) noexcept {
 
 bool must_let_others_go() noexcept {
     WEFT_COMPILER_BARRIER();
-    return this_worker->must_give_way();
+    return this_worker->must_let_others_go();
 }
 
 void let_others_go(promise_base& ready) noexcept {
@@ -28,7 +28,7 @@ void let_others_go(promise_base& ready) noexcept {
 std::coroutine_handle<> begin_awaited(promise_base& awaited) noexcept {
     WEFT_COMPILER_BARRIER();
     worker& here = *this_worker;
-    if (!here.must_give_way_on_this_level()) [[likely]] return here.transfer(handle_of(awaited));
+    if (!here.must_let_others_go()) [[likely]] return here.transfer(handle_of(awaited));
     let_others_go(awaited);
     return std::noop_coroutine();
 }

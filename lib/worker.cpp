@@ -33,6 +33,7 @@ void worker::run(job next) noexcept {
     watch_time();
     if (!take_over(*this, next)) return release_ended(*std::exchange(ended, nullptr), index_);
     for (;;) {
+        awaits_left_ = awaits_in_a_row;
         next.resume();
         bool const gave_way = std::exchange(giving_way_, false);
         if (gave_way) {

@@ -97,6 +97,12 @@ public:
         return one_fork_less() && look_up();
     }
 
+    // The same, asked by an await of what is there already. Not the first ones after each suspension: a few in a row never yield.
+    [[nodiscard]] WEFT_ALWAYS_INLINE bool must_let_others_go() noexcept {
+        if (--awaits_left_ >= 0) [[likely]] return false;
+        awaits_left_ = awaits_in_a_row;
+        return must_give_way_on_this_level();
+    }
     // must_give_way has answered true since the loop had the thread.
     [[nodiscard]] bool giving_way() const noexcept { return giving_way_; }
 
@@ -140,6 +146,8 @@ private:
     // The same for a computation that forks on its stack, armed or not; and how many forks there are in between at most.
     static constexpr std::int64_t look_up_period = 20'000;
     static constexpr std::uint32_t look_up_limit = 256;
+    // Awaits of what is there already, between two questions whether others wait.
+    static constexpr int awaits_in_a_row = 32;
     // How many jobs one steal takes at most.
     static constexpr std::int64_t steal_limit = 256;
 
@@ -179,6 +187,7 @@ private:
     scheduler& pool_;
     unsigned const index_;
     std::uint32_t forks_until_look_up_ = 0;
+    int awaits_left_ = 0;
     std::uint32_t look_up_interval_ = 1;
     std::int64_t look_up_last_ = 0;
     bool giving_way_ = false;         // until the loop has the thread again, no fork begins a child

@@ -19,9 +19,9 @@ namespace weft {
 //     weft::task<int> answer() { co_return 42; }
 //     int n = co_await answer();
 //
-// Awaiting runs it at once on the awaiting worker, without scheduling, and continues there when it has ended. Only where others
-// have waited for some 20 us it begins when they have had their turn, so that a loop of such awaits does not keep its worker for
-// itself.
+// Awaiting runs it at once on the awaiting worker, without scheduling, and continues there when it has ended. Only now and
+// then, after many such awaits in a row, it begins when others that wait have had their turn: so a loop of them does not keep its
+// worker for itself.
 //   Resumes on:    a worker of the runtime: as a rule the one on which the task ended (the awaiting one, unless the task itself was
 //                  suspended, or has let others go first).
 //   Cancellation:  not a cancellation point of its own; the task's own awaits are.

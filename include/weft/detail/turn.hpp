@@ -14,7 +14,7 @@ struct promise_base;
 WEFT_API WEFT_NOIPA void suspend_to_back(promise_base& yielding) noexcept;
 
 // Asked by what could go on at once, on a worker, each time: whether it has done so for long enough, and others wait, so that it is
-// to let them go first. As a fork is asked to give way (lib/README.md, "Stack and turns").
+// to let them go first. lib/README.md, "Turns".
 [[nodiscard]] WEFT_API WEFT_NOIPA bool must_let_others_go() noexcept;
 // As suspend_to_back, but no cancellation point: who goes on has waited for nothing, and calls nothing.
 WEFT_API WEFT_NOIPA void let_others_go(promise_base& ready) noexcept;
