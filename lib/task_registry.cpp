@@ -2,10 +2,19 @@
 #include "task_registry.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <memory>
 #include <new>
 #include <numeric>
+#include <type_traits>
 
 namespace weft::detail {
+
+task_registry::~task_registry() {
+    static_assert(std::is_trivially_destructible_v<entry>);
+    for (std::size_t row = 0; row < rows_.size(); ++row)
+        if (rows_[row]) std::allocator<entry>().deallocate(rows_[row], length_of(row));
+}
 
 std::uint32_t task_registry::add_outside(promise_base& task, std::source_location where) {
     std::lock_guard const lock(outside_mutex_);
@@ -26,7 +35,12 @@ void task_registry::fill(shelf& empty) {
         empty.count = batch;
         return;
     }
-    auto const first = static_cast<std::uint32_t>(tasks_.grow_by(batch) - tasks_.begin());
+    auto const first = static_cast<std::uint32_t>(made_.load(std::memory_order_relaxed));
+    // Where a row begins, its first entries are not there yet: it is as long as all before, and a batch.
+    auto const row = static_cast<std::size_t>(std::bit_width(first + batch) - std::bit_width(batch));
+    if (row == rows_.size()) throw std::bad_alloc();  // 4 billion tasks
+    if (!rows_[row]) rows_[row] = std::allocator<entry>().allocate(length_of(row));
+    for (std::size_t each = 0; each < batch; ++each) std::construct_at(&at(static_cast<std::uint32_t>(first + each)));
     // release. Pairs with: visit_from.
     made_.store(first + batch, std::memory_order_release);
     std::iota(empty.places.begin(), empty.places.begin() + batch, first);

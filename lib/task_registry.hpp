@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -11,8 +12,6 @@
 #include <mutex>
 #include <source_location>
 #include <vector>
-
-#include <oneapi/tbb/concurrent_vector.h>
 
 #include <weft/detail/config.hpp>
 
@@ -31,6 +30,9 @@ struct promise_base;
 class task_registry {
 public:
     explicit task_registry(unsigned workers) : shelves_(workers) {}
+    task_registry(task_registry const&) = delete;
+    task_registry& operator=(task_registry const&) = delete;
+    ~task_registry();
 
     // On that worker. `where` it was spawned. Throws std::bad_alloc.
     [[nodiscard]] std::uint32_t add(unsigned worker, promise_base& task, std::source_location where) {
@@ -45,10 +47,10 @@ public:
     void remove_outside(std::uint32_t place) noexcept;
 
     // Where the task that has the place was spawned.
-    [[nodiscard]] std::source_location spawned_at(std::uint32_t place) const noexcept { return tasks_[place].spawned_at; }
+    [[nodiscard]] std::source_location spawned_at(std::uint32_t place) const noexcept { return at(place).spawned_at; }
     // Room for a pointer, for who has no memory: in the place of that, which is not known any more afterwards.
-    [[nodiscard]] void*& spare_link(std::uint32_t place) noexcept { return tasks_[place].spare_link; }
-    void drop_spare_link(std::uint32_t place) noexcept { std::construct_at(&tasks_[place].spawned_at); }
+    [[nodiscard]] void*& spare_link(std::uint32_t place) noexcept { return at(place).spare_link; }
+    void drop_spare_link(std::uint32_t place) noexcept { std::construct_at(&at(place).spawned_at); }
 
     // Calls visit(task) for those that have a place from the `from`th on, until it answers false. Returns from where to go on;
     // end() when all have been seen. The visit must be short and must not end a task.
@@ -63,7 +65,7 @@ public:
         std::size_t const places = made_.load(std::memory_order_acquire);
         for (; from < places; ++from) {
             // acquire. Pairs with: `add`. Makes visible: the task. If weaker: a task is visited that is not there yet.
-            promise_base* const task = tasks_[from].task.load(std::memory_order_acquire);
+            promise_base* const task = at(static_cast<std::uint32_t>(from)).task.load(std::memory_order_acquire);
             if (task && !visit(*task)) break;
         }
         // release. Pairs with: wait_until_unseen. Makes visible: the references that the visit has taken. If weaker: the task's end
@@ -90,14 +92,14 @@ private:
     std::uint32_t add(shelf& free, promise_base& task, std::source_location where) {
         if (free.count == 0) [[unlikely]] fill(free);
         std::uint32_t const place = free.places[--free.count];
-        entry& taken = tasks_[place];
+        entry& taken = at(place);
         std::construct_at(&taken.spawned_at, where);
         // release. Pairs with: visit_from.
         taken.task.store(&task, std::memory_order_release);
         return place;
     }
     void wait_until_unseen(std::uint32_t place) noexcept {
-        tasks_[place].task.store(nullptr, std::memory_order_relaxed);
+        at(place).task.store(nullptr, std::memory_order_relaxed);
         asymmetric_fence::light();
         // acquire. Pairs with: the end of visit_from.
         if (walking_.load(std::memory_order_acquire)) [[unlikely]] {
@@ -111,9 +113,17 @@ private:
     WEFT_NOINLINE void fill(shelf& empty);
     WEFT_NOINLINE void empty_half(shelf& full) noexcept;
 
-    // Not oneTBB's own allocator: a thread sanitizer does not see how it passes memory on.
-    tbb::concurrent_vector<entry, std::allocator<entry>> tasks_;
-    std::atomic<std::size_t> made_{0};  // so many entries are constructed; tasks_.size() counts those that are about to be, too
+    // Entries stay where they are. Each row is as long as all before it together, and one batch: a place is found by the highest bit
+    // of its number, counted from a batch on. Who asks for a place has it from `fill`, directly or not, and so sees its row.
+    [[nodiscard]] static constexpr std::size_t length_of(std::size_t row) noexcept { return batch << row; }
+    [[nodiscard]] entry& at(std::uint32_t place) const noexcept {
+        std::size_t const number = place + batch;
+        auto const row = static_cast<std::size_t>(std::bit_width(number) - std::bit_width(batch));
+        return rows_[row][number - length_of(row)];
+    }
+
+    std::array<entry*, 24> rows_{};  // written with store_mutex_ held; null: not needed yet
+    std::atomic<std::size_t> made_{0};  // so many entries are constructed
     std::deque<shelf> shelves_;
     std::mutex store_mutex_;
     std::vector<std::array<std::uint32_t, batch>> store_;

@@ -107,8 +107,12 @@ TEST_CASE("current_task is the spawned task, in what it awaits and gathers, too"
             };
             bool all_right = co_await same(main);
             auto [a, b] = co_await weft::gather(same(main), same(main));
-            auto child = weft::spawn([]() -> task<task_ref> { co_return weft::current_task(); });
-            const task_ref of_child = co_await child;
+            task_ref of_child;
+            auto child = weft::spawn([&]() -> task<> {
+                of_child = weft::current_task();
+                co_return;
+            });
+            co_await child;
             co_return all_right && a && b && of_child == task_ref(child) && of_child != main && !main.done() && of_child.done();
         },
         {.workers = workers});

@@ -13,8 +13,9 @@
 
 namespace weft {
 
-// Refers to a task that was spawned, submitted or run. Cheap to copy, and may outlive the task, and its runtime. A handle converts
-// to one. Every call but valid() and == throws invalid_state for an empty one. Any thread may call.
+// Refers to a task that was spawned, submitted or run. Cheap to copy, and may outlive the task, and its runtime; as with
+// std::shared_ptr, a task whose own value has one to itself is never freed. A handle converts to one. Every call but valid() and ==
+// throws invalid_state for an empty one. Any thread may call.
 class WEFT_API task_ref {
 public:
     task_ref() noexcept = default;
