@@ -91,7 +91,8 @@ signal_watch::signal_watch(runtime_core& core) : core_(core) {
 }
 
 void signal_watch::begin(promise_base& main) noexcept {
-    main_.store(&main, std::memory_order_relaxed);
+    // release. Pairs with: listen. Makes visible: the task. The handlers, by which the thread hears of a signal, come after this.
+    main_.store(&main, std::memory_order_release);
     platform::catch_signals(on_signal);
 }
 
@@ -107,7 +108,7 @@ void signal_watch::listen() noexcept {
         if (now.signal() != 0) {
             // Under a paused clock nobody may think meanwhile that no job will come.
             core_.pool.expect_job();
-            told_ = request_cancel(*main_.load(std::memory_order_relaxed));
+            told_ = request_cancel(*main_.load(std::memory_order_acquire));
             core_.pool.job_came();
             return;
         }

@@ -30,7 +30,7 @@ private:
     void stop() noexcept;
 
     runtime_core& core_;
-    std::atomic<promise_base*> main_{nullptr};  // relaxed: the handlers, by which the thread hears of a signal, are installed later
+    std::atomic<promise_base*> main_{nullptr};
     int heard_ = 0;       // the first signal, known when the watch has ended
     bool told_ = false;   // `main_` has been cancelled by it; written by the thread
     std::thread thread_;  // joined: the watch has ended
