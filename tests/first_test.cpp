@@ -2,9 +2,9 @@
 // first and shield: who wins, what becomes of the others, and of a cancellation from outside. On a paused clock.
 #include "support/catch.hpp"
 #include "support/counted.hpp"
+#include "support/endings.hpp"
 #include "support/watchdog.hpp"
 
-#include <weft/testing.hpp>
 #include <weft/weft.hpp>
 
 #include <atomic>
@@ -18,19 +18,10 @@
 
 using namespace std::chrono_literals;
 using weft::task;
+using weft::test::run_paused;
 using weft::test::watchdog;
-using weft::testing::paused_clock;
 
 namespace {
-
-// What the body gives, on so many workers and a paused clock.
-template <class Body>
-auto run_paused(unsigned workers, Body body, std::chrono::nanoseconds* elapsed = nullptr) {
-    paused_clock clock;
-    auto result = weft::run(std::move(body), {.workers = workers, .clock = &clock});
-    if (elapsed) *elapsed = clock.elapsed();
-    return result;
-}
 
 task<int> after(std::chrono::nanoseconds duration, int value) {
     co_await weft::sleep(duration);

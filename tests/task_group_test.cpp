@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // with_task_group and wait: who is awaited, who is cancelled, and which exceptions come. On a paused clock.
 #include "support/catch.hpp"
+#include "support/endings.hpp"
 #include "support/watchdog.hpp"
 
-#include <weft/testing.hpp>
 #include <weft/weft.hpp>
 
 #include <atomic>
@@ -16,18 +16,10 @@
 using namespace std::chrono_literals;
 using weft::task;
 using weft::task_group;
+using weft::test::run_paused;
 using weft::test::watchdog;
-using weft::testing::paused_clock;
 
 namespace {
-
-template <class Body>
-auto run_paused(unsigned workers, Body body, std::chrono::nanoseconds* elapsed = nullptr) {
-    paused_clock clock;
-    auto result = weft::run(std::move(body), {.workers = workers, .clock = &clock});
-    if (elapsed) *elapsed = clock.elapsed();
-    return result;
-}
 
 task<int> after(std::chrono::nanoseconds duration, int value) {
     co_await weft::sleep(duration);

@@ -2,7 +2,6 @@
 // gather with a limit: of many awaitables so many at once, each made when it is its turn.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <deque>
 #include <exception>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the asyncio_*_test.cpp share: programs on a paused clock, and how what they await ends, in words.
+// What many tests share: programs on a paused clock, and how what they await ends, in words.
 #pragma once
 
 #include <weft/testing.hpp>
