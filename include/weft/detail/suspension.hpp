@@ -29,9 +29,10 @@ struct suspension {
     std::coroutine_handle<> coroutine;  // null until it has suspended
     list_hook<suspension> of_task{};
     waits_for kind;
-    bool listed = false;               // written by who puts it in, and by who takes it out and resumes the waiter
-    bool of_other_runtime = false;     // under a paused clock only: what it waits for is
-    request_count forwarded_seen = 0;  // with waits_for::forwarded: what the waiter has seen by that
+    // One byte, so that a sleep takes no more.
+    bool listed : 1 = false;            // written by who puts it in, and by who takes it out and resumes the waiter
+    bool of_other_runtime : 1 = false;  // under a paused clock only: what it waits for is
+    request_count forwarded_seen = 0;   // with waits_for::forwarded: what the waiter has seen by that
 };
 
 using suspension_list = locked_list<suspension, &suspension::of_task>;

@@ -38,6 +38,8 @@ struct timer_entry : suspension {
     timer_entry* next = nullptr;
 };
 
+static_assert(sizeof(timer_entry) <= 64, "every sleeping task pays for what stands here");
+
 // A frame may be freed without a thought about the entry in it, once no wheel and no task's list holds that.
 static_assert(std::is_trivially_destructible_v<timer_entry>);
 
