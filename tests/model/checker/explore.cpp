@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <exception>
+#include <memory>
 #include <ostream>
 #include <sys/single_threaded.h>
 
@@ -131,7 +132,9 @@ outcome explore(options const& wanted, std::function<void()> const& body) {
     } else if (with.random_executions > 0) {
         for (std::uint64_t i = 0; i < with.random_executions; ++i) {
             choices::begin_random(with.seed + i);
-            if (!run()) break;
+            if (run()) continue;
+            seen.seed = with.seed + i;
+            break;
         }
     } else {
         choices::begin_search();

@@ -304,7 +304,7 @@ void fence_everywhere() noexcept {
     execution_state& e = execution;
     for (int i = 0; i < e.thread_count; ++i) {
         model_thread& each = e.threads[static_cast<std::size_t>(i)];
-        if (each.finished) continue;
+        // One that has ended, too: the processor that ran it has executed a barrier since.
         acquire_fence(each);
         seq_cst.join_seen(each.now);
     }

@@ -38,6 +38,7 @@ struct outcome {
     std::string failure;      // empty: none was found
     std::string trace;        // how it came about, one line for each step
     std::string choices;      // for options::replay
+    std::uint64_t seed = 0;   // of the random walk that failed
     std::uint64_t executions = 0;
     std::uint64_t pruned = 0;  // of these, ended early because another execution shows the same
     bool exhausted = false;   // nothing is left within the bounds
