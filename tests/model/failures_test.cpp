@@ -69,6 +69,7 @@ TEST_CASE("a data race is found", "[failures]") {
                               int copy = 0;
                               std::thread thread([&] { x.store(1, std::memory_order_release); });
                               __builtin_memcpy(&copy, &x, sizeof copy);
+                              model::check(copy < 2, "what was stored");
                               thread.join();
                           }),
                ContainsSubstring("data race"));
@@ -136,11 +137,9 @@ TEST_CASE("misused memory is found", "[failures]") {
     CHECK_THAT(failure_of("leak", [] { static_cast<void>(*new int volatile(1)); }), ContainsSubstring("leak"));
     CHECK_THAT(failure_of("beyond the end",
                           [] {
-                              auto const numbers = std::make_unique<int[]>(4);
-                              int volatile beyond = 4;
-                              numbers[static_cast<std::size_t>(beyond)] = 1;
-                              auto const more = std::make_unique<int[]>(4);
-                              numbers[static_cast<std::size_t>(beyond)] = 2;
+                              auto const numbers = std::make_unique<int volatile[]>(4);
+                              auto const more = std::make_unique<int volatile[]>(4);
+                              numbers[4] = more[0];
                           }),
                ContainsSubstring("beyond an allocation"));
     CHECK_THAT(failure_of("null", [] { *reinterpret_cast<int volatile*>(static_cast<std::uintptr_t>(model::choose(2) * 8)) = 1; }),
@@ -342,9 +341,9 @@ TEST_CASE("each execution begins alike", "[failures]") {
     CHECK_THAT(failure_of("something else",
                           [&] {
                               std::atomic<int> x{0};
-                              std::thread thread([&] { x = 1; });
-                              if (++executions % 3 == 0) x = 2;
-                              x = 3;
+                              std::thread thread([&] { x.fetch_add(1), x.fetch_add(1); });
+                              if (++executions % 4 != 0) x.fetch_add(1);
+                              x.fetch_add(1);
                               thread.join();
                           }),
                ContainsSubstring("nondeterminism"));

@@ -67,6 +67,7 @@ void find_ways(ways& found) noexcept {
         }
     }
     if (found.count > 0) return;
+    e.asleep = 0;
     // Time passes when nothing else happens, and who spins sees at last what has been stored.
     found.add(blocked_where(&model_thread::timed), way::timeout);
     if (e.fresh == 0 && e.runnable != 0) {
@@ -96,12 +97,46 @@ void go(way const& chosen, bool could_stay, bool others_able) noexcept {
     switch_fibre(before.context, next.context);
 }
 
+void leave_out_sleepers(ways& from) noexcept {
+    if (execution.asleep == 0) return;
+    int kept = 0;
+    for (int i = 0; i < from.count; ++i) {
+        way const each = from.list[static_cast<std::size_t>(i)];
+        if (each.kind == way::run && (execution.asleep >> static_cast<unsigned>(each.thread) & 1U) != 0) continue;
+        from.list[static_cast<std::size_t>(kept++)] = each;
+    }
+    from.count = kept;
+    if (kept > 0) return;
+    execution.pruned = true;
+    abandon();
+}
+
+way const& chosen_of(ways const& from) noexcept {
+    int const chosen = choose_way(from.count);
+    if (execution.uses_sleep_sets) {
+        for (int i = 0; i < chosen; ++i) {
+            way const& before = from.list[static_cast<std::size_t>(i)];
+            if (before.kind == way::run) execution.asleep |= 1U << static_cast<unsigned>(before.thread);
+        }
+    }
+    return from.list[static_cast<std::size_t>(chosen)];
+}
+
+// The current thread does this now.
+void wake_dependent(next_step const& now) noexcept {
+    for (std::uint32_t rest = execution.asleep; rest != 0; rest &= rest - 1) {
+        model_thread const& each = execution.threads[static_cast<std::size_t>(std::countr_zero(rest))];
+        if (each.next.depends_on(now)) execution.asleep &= ~each.bit();
+    }
+}
+
 void schedule() noexcept {
     ways found;
     std::uint32_t const able = execution.runnable & ~execution.spinning;
     bool const could_stay = (able & execution.current->bit()) != 0;
     find_ways(found);
-    go(found.list[static_cast<std::size_t>(choose_way(found.count))], could_stay, able != 0);
+    leave_out_sleepers(found);
+    go(chosen_of(found), could_stay, able != 0);
 }
 
 void thread_ends() noexcept {
@@ -183,6 +218,7 @@ model_thread& start_thread(void* (*start)(void*), void* argument) noexcept {
     made.has_released = made.finished = made.detached = made.timed = made.timed_out = made.spurious = false;
     made.first_step_chosen = made.id != 0;
     made.waits_for = nullptr;
+    made.next = {};
     made.steps_without_change = 0;
     made.start = start;
     made.argument = argument;
@@ -209,7 +245,7 @@ void run_execution(options const& wanted, std::function<void()> const& body) {
     execution_state& e = execution;
     e.thread_count = 0;
     e.current = nullptr;
-    e.runnable = e.blocked = e.spinning = e.fresh = 0;
+    e.runnable = e.blocked = e.spinning = e.fresh = e.asleep = 0;
     e.steps = e.preemptions = e.early_timeouts = e.spurious_wakeups = e.spurious_cas_failures = 0;
     e.clock = 1'000'000'000'000;
     e.wanted = &wanted;
@@ -229,18 +265,23 @@ void end_crashed_execution() noexcept {
     shadow::reset();
 }
 
-void step() noexcept {
+void step(next_step const& next) noexcept {
     execution_state& e = execution;
+    model_thread const& mine = me();
     if (++e.steps > e.wanted->max_steps) fail("livelock: more steps than options::max_steps");
-    if (e.current->first_step_chosen) {
-        e.current->first_step_chosen = false;
+    if (mine.first_step_chosen) {
+        me().first_step_chosen = false;
+        wake_dependent(next);
         return;
     }
+    me().next = next;
     // Only where that lets somebody go on: who reads much, and alone, does not spin.
     if (e.current->steps_without_change > spin_without_pause && (e.runnable & ~e.spinning & ~e.current->bit()) != 0)
         pause();
     else
         schedule();
+    wake_dependent(next);
+    me().next = {};
 }
 
 void stepped(bool changed) noexcept {
@@ -269,6 +310,7 @@ void block_until(void const* waits_for, bool timed, std::int64_t deadline, bool 
     execution.runnable &= ~mine.bit();
     execution.blocked |= mine.bit();
     schedule();
+    execution.asleep = 0;
 }
 
 void make_runnable(model_thread& thread) noexcept {
@@ -300,6 +342,7 @@ void pause() noexcept {
     execution.spinning |= me().bit();
     if (++execution.steps > execution.wanted->max_steps) fail("livelock: more steps than options::max_steps");
     schedule();
+    execution.asleep = 0;
 }
 
 }  // namespace weft::model::engine

@@ -31,6 +31,21 @@ private:
     bool before_;
 };
 
+// What a thread is about to do, as far as it decides whether two steps may change places.
+struct next_step {
+    enum effect : unsigned { reads = 0, writes = 1, sequential = 2, fence = 4, anything = 8 };
+    std::uintptr_t object = 0;
+    unsigned effects = anything;
+
+    [[nodiscard]] bool depends_on(next_step const& other) const noexcept {
+        unsigned const either = effects | other.effects;
+        unsigned const both = effects & other.effects;
+        if ((either & anything) != 0) return true;
+        if (object == other.object && ((either & writes) != 0 || (both & sequential) != 0)) return true;
+        return (either & fence) != 0 && (both & sequential) != 0;
+    }
+};
+
 struct exit_function {
     void (*call)(void*);
     void* argument;
@@ -51,6 +66,7 @@ struct model_thread {
     bool spurious = false;           // blocked where a wait may end for no reason
     std::int64_t deadline = 0;
     void const* waits_for = nullptr;
+    next_step next;
     int steps_without_change = 0;
     void* (*start)(void*) = nullptr;
     void* argument = nullptr;
@@ -71,6 +87,9 @@ struct execution_state {
     std::uint32_t blocked = 0;   // waiting for something; the others have ended
     std::uint32_t spinning = 0;  // paused; not scheduled until something changes
     std::uint32_t fresh = 0;     // everybody spun: these read the latest stores only
+    // Sleep sets (Godefroid, "Partial-order methods for the verification of concurrent systems", 1996): what would happen if these were
+    // scheduled now has been seen already.
+    std::uint32_t asleep = 0;
     int steps = 0;
     int preemptions = 0;
     int early_timeouts = 0;
@@ -79,6 +98,7 @@ struct execution_state {
     std::int64_t clock = 0;
     options const* wanted = nullptr;
     std::function<void()> const* body = nullptr;
+    bool uses_sleep_sets = false;
     bool tracing = false;
     bool warming_up = false;
     std::string failure;
@@ -102,7 +122,7 @@ void end_crashed_execution() noexcept;
 [[noreturn]] void abandon() noexcept;  // no failure: nothing new is to be seen
 
 // Before a visible operation of the current thread: others may go first.
-void step() noexcept;
+void step(next_step const& next = {}) noexcept;
 // After it. changed: others that spin may see something new.
 void stepped(bool changed) noexcept;
 // The current thread waits until somebody calls make_runnable for it, or its deadline passes (then timed_out).

@@ -116,16 +116,19 @@ outcome explore(options const& wanted, std::function<void()> const& body) {
     auto const run = [&] {
         guard->run(with, body);
         ++seen.executions;
+        if (execution.pruned) ++seen.pruned;
         seen.longest = std::max(seen.longest, execution.steps);
         if (execution.failed) explain(seen, *guard, with, body);
         return !execution.failed && seen.failure.empty();
     };
     // What libraries keep for themselves at the first use is made outside of the heap of an execution.
     choices::begin_defaults();
+    execution.uses_sleep_sets = false;
     execution.warming_up = true;
     guard->run(with, body);
     execution.warming_up = false;
 
+    execution.uses_sleep_sets = with.sleep_sets && with.preemptions >= unbounded && with.random_executions == 0;
     if (!with.replay.empty()) {
         choices::begin_replay(with.replay);
         run();
@@ -150,7 +153,9 @@ outcome explore(options const& wanted, std::function<void()> const& body) {
 }
 
 std::ostream& operator<<(std::ostream& out, outcome const& seen) {
-    out << seen.name << ": " << seen.executions << " executions" << (seen.exhausted ? ", exhausted" : "") << ", preemptions <= ";
+    out << seen.name << ": " << seen.executions << " executions";
+    if (seen.pruned != 0) out << " (" << seen.pruned << " cut short)";
+    out << (seen.exhausted ? ", exhausted" : "") << ", preemptions <= ";
     if (seen.preemptions >= unbounded)
         out << "any";
     else

@@ -127,6 +127,10 @@ location& begin_access(std::uintptr_t address, std::size_t size, bool writes) no
     return at;
 }
 
+next_step access_of(std::uintptr_t address, int order, unsigned effect) noexcept {
+    return {address, effect | (sequential(order) ? next_step::sequential : 0U)};
+}
+
 void acquire_from(stored const& from, int order) noexcept {
     if (from.passes_on == nullptr) return;
     if (acquires(order))
@@ -211,7 +215,7 @@ void reset() noexcept {
 }
 
 std::uint64_t load(std::uintptr_t address, std::size_t size, int order) noexcept {
-    step();
+    step(access_of(address, order, next_step::reads));
     location& at = begin_access(address, size, false);
     std::int16_t const first = oldest(at, order);
     // The latest one is the first to be tried.
@@ -225,7 +229,7 @@ std::uint64_t load(std::uintptr_t address, std::size_t size, int order) noexcept
 }
 
 void store(std::uintptr_t address, std::size_t size, std::uint64_t value, int order) noexcept {
-    step();
+    step(access_of(address, order, next_step::writes));
     location& at = begin_access(address, size, true);
     append(at, cut(value, size), order, nullptr);
     trace::store(at.address, order, cut(value, size));
@@ -233,7 +237,7 @@ void store(std::uintptr_t address, std::size_t size, std::uint64_t value, int or
 }
 
 std::uint64_t read_modify_write(std::uintptr_t address, std::size_t size, operation what, std::uint64_t operand, int order) noexcept {
-    step();
+    step(access_of(address, order, next_step::writes));
     location& at = begin_access(address, size, true);
     stored const before = at.stores.back();
     note_read(at, at.last(), order);
@@ -247,7 +251,7 @@ std::uint64_t read_modify_write(std::uintptr_t address, std::size_t size, operat
 
 bool compare_exchange(std::uintptr_t address, std::size_t size, std::uint64_t& expected, std::uint64_t desired, int success, int failure,
                       bool weak) noexcept {
-    step();
+    step(access_of(address, sequential(failure) ? failure : success, next_step::writes));
     location& at = begin_access(address, size, true);
     expected = cut(expected, size);
     stored const latest_one = at.stores.back();
@@ -287,7 +291,7 @@ bool compare_exchange(std::uintptr_t address, std::size_t size, std::uint64_t& e
 void fence(int order) noexcept {
     if (order == __ATOMIC_RELAXED) return;
     // Only seq_cst fences see what other threads did meanwhile.
-    if (sequential(order)) step();
+    if (sequential(order)) step({0, next_step::fence | next_step::sequential});
     model_thread& mine = me();
     if (acquires(order)) acquire_fence(mine);
     if (sequential(order)) {

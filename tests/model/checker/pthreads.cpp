@@ -40,6 +40,8 @@ lock_state& state_of(void const* mutex) noexcept {
     return made;
 }
 
+next_step use_of(void const* mutex) noexcept { return {reinterpret_cast<std::uintptr_t>(mutex), next_step::writes}; }
+
 void wake(std::uint32_t threads) noexcept {
     for (; threads != 0; threads &= threads - 1) make_runnable(execution.threads[static_cast<std::size_t>(std::countr_zero(threads))]);
 }
@@ -81,7 +83,7 @@ bool lock(void const* address, bool recursive, bool timed, std::int64_t deadline
         ++mutex.count;
         return true;
     }
-    if (mutex.owner < 0) step();
+    if (mutex.owner < 0) step(use_of(address));
     if (!contend(mutex, address, timed, deadline)) return false;
     take(mutex);
     trace::event("locks mutex", address);
@@ -91,7 +93,7 @@ bool lock(void const* address, bool recursive, bool timed, std::int64_t deadline
 
 bool try_lock(void const* address, bool recursive) noexcept {
     lock_state& mutex = state_of(address);
-    step();
+    step(use_of(address));
     bool const mine = mutex.owner == current_thread();
     if (mutex.owner >= 0 && !(mine && recursive)) {
         trace::event("does not get mutex", address);
@@ -111,7 +113,7 @@ void unlock(void const* address) noexcept {
     lock_state& mutex = state_of(address);
     if (mutex.owner != current_thread()) fail("a thread unlocks a mutex that it does not have");
     if (--mutex.count > 0) return;
-    step();
+    step(use_of(address));
     trace::event("unlocks mutex", address);
     give(mutex, address);
     stepped(true);

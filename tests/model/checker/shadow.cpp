@@ -138,9 +138,9 @@ void reset() noexcept {
 }
 
 void remember(std::uintptr_t address, std::size_t size) noexcept {
+    engine_scope const engine;
     former kept{address, 0, static_cast<std::uint8_t>(size)};
     std::memcpy(&kept.value, reinterpret_cast<void*>(address), size);
-    engine_scope const engine;
     formers.push_back(kept);
 }
 
