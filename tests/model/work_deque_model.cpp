@@ -87,7 +87,7 @@ TEST_CASE("work_deque, LIFO: the last element, owner against one thief", "[model
 }
 
 TEST_CASE("work_deque, LIFO: two elements, owner against one thief", "[model]") {
-    model::verify(bounded("two elements, 1 thief", 3), [] {
+    model::verify(bounded("two elements, 1 thief", model::unbounded), [] {
         jobs<2> made;
         deque shared(2);
         std::thread thief([&] { steal(shared, 2); });
@@ -100,7 +100,7 @@ TEST_CASE("work_deque, LIFO: two elements, owner against one thief", "[model]") 
 }
 
 TEST_CASE("work_deque, LIFO: owner against two thieves", "[model]") {
-    model::verify(bounded("two elements, 2 thieves", 2), [] {
+    model::verify(bounded("two elements, 2 thieves", model::unbounded), [] {
         jobs<2> made;
         deque shared(2);
         shared.push(made.make(0));
@@ -115,7 +115,7 @@ TEST_CASE("work_deque, LIFO: owner against two thieves", "[model]") {
 }
 
 TEST_CASE("work_deque: it grows under a thief", "[model]") {
-    model::verify(bounded("growth, 1 thief", 2), [] {
+    model::verify(bounded("growth, 1 thief", model::unbounded), [] {
         jobs<4> made;
         deque shared(2);
         std::thread thief([&] { steal(shared, 2); });
@@ -127,7 +127,7 @@ TEST_CASE("work_deque: it grows under a thief", "[model]") {
 }
 
 TEST_CASE("work_deque: slots are used again behind a thief", "[model]") {
-    model::verify(bounded("wrap-around, 1 thief", 2), [] {
+    model::verify(bounded("wrap-around, 1 thief", model::unbounded), [] {
         jobs<4> made;
         deque shared(2);
         std::thread thief([&] { steal(shared, 2); });
@@ -143,7 +143,7 @@ TEST_CASE("work_deque: slots are used again behind a thief", "[model]") {
 }
 
 TEST_CASE("work_deque: pushing many at once", "[model]") {
-    model::verify(bounded("push_reversed, 1 thief", 3), [] {
+    model::verify(bounded("push_reversed, 1 thief", model::unbounded), [] {
         jobs<2> made;
         deque shared(2);
         std::thread thief([&] { steal(shared, 2); });
@@ -157,7 +157,7 @@ TEST_CASE("work_deque: pushing many at once", "[model]") {
 }
 
 TEST_CASE("work_deque, FIFO: steal against steal", "[model]") {
-    model::verify(bounded("FIFO, steal", 3), [] {
+    model::verify(bounded("FIFO, steal", model::unbounded), [] {
         jobs<3> made;
         deque shared(2);
         std::thread thief([&] { steal(shared, 2); });
@@ -169,7 +169,7 @@ TEST_CASE("work_deque, FIFO: steal against steal", "[model]") {
 }
 
 TEST_CASE("work_deque, FIFO: steal_half into another deque", "[model]") {
-    model::verify(bounded("FIFO, steal_half", 2), [] {
+    model::verify(bounded("FIFO, steal_half", model::unbounded), [] {
         jobs<4> made;
         deque shared(2);
         for (std::size_t i = 0; i < 3; ++i) shared.push(made.make(i));
@@ -187,7 +187,7 @@ TEST_CASE("work_deque, FIFO: steal_half into another deque", "[model]") {
 }
 
 TEST_CASE("work_deque, FIFO: two steal halves from a third", "[model]") {
-    model::verify(bounded("FIFO, steal_half, 2 thieves", 2), [] {
+    model::verify(bounded("FIFO, steal_half, 2 thieves", model::unbounded), [] {
         jobs<3> made;
         deque shared(2);
         auto const thief = [&] {

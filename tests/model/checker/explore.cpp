@@ -62,6 +62,7 @@ public:
             running_ = true;
             run_execution(wanted, body);
         } else {
+            running_ = false;
             in_model = false;
             execution.failed = true;
             execution.failure = std::string("crash: ") + (signal == SIGSEGV ? "bad address, or its stack is too small" : "signal");
@@ -118,6 +119,11 @@ outcome explore(options const& wanted, std::function<void()> const& body) {
         ++seen.executions;
         if (execution.pruned) ++seen.pruned;
         seen.longest = std::max(seen.longest, execution.steps);
+        if (!execution.failed && !choices::all_asked()) {
+            execution.failed = true;
+            execution.failure = "nondeterminism: an execution ended before it had made the choices that it began with. The body depends "
+                                "on something that is not made anew for each execution";
+        }
         if (execution.failed) explain(seen, *guard, with, body);
         return !execution.failed && seen.failure.empty();
     };

@@ -117,6 +117,8 @@ void begin_replay(std::string const& text) {
     given = path.size();
 }
 
+bool all_asked() noexcept { return position >= given; }
+
 std::string text() {
     std::string all;
     for (std::size_t i = 0; i < position;) {

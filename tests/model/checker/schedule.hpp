@@ -21,6 +21,8 @@ void begin_random(std::uint64_t seed);
 void begin_replay(std::string const& choices);
 void begin_defaults();  // every choice is 0
 
+// Whether the execution that has ended asked for all that its beginning gave.
+[[nodiscard]] bool all_asked() noexcept;
 // Of the execution so far.
 [[nodiscard]] std::string text();
 

@@ -131,7 +131,9 @@ void prepare(char* memory, std::size_t size) {
 void reset() noexcept {
     while (!formers.empty()) {
         former const& last = formers.back();
-        std::memcpy(reinterpret_cast<void*>(last.address), &last.value, last.size);
+        // Some of what the executable could write to when it was loaded is read-only since.
+        auto* const at = reinterpret_cast<void*>(last.address);
+        if (std::memcmp(at, &last.value, last.size) != 0) std::memcpy(at, &last.value, last.size);
         formers.pop_back();
     }
     ++generation;
