@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The C++ runtime's own: local statics, destructors of thread_locals, and the end of the program.
-#include <cstdlib>
 #include <cxxabi.h>
+#include <cstdlib>
 #include <string>
 
 #include "entry.hpp"

@@ -31,7 +31,9 @@ public:
         count_ = 0;
     }
 
-    [[nodiscard]] std::int16_t seen(int location) const noexcept { return location < count_ ? seen_.data()[location] : std::int16_t{0}; }
+    [[nodiscard]] std::int16_t seen(int location) const noexcept {
+        return location < count_ ? seen_.data()[location] : std::int16_t{0};
+    }
     void see(int location, std::int16_t store) noexcept {
         grow(location + 1);
         std::int16_t& known = seen_.data()[location];
