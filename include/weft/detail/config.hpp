@@ -21,6 +21,11 @@
 #if defined(__SANITIZE_THREAD__)
 #define WEFT_TSAN 1
 #endif
+// WEFT_MODEL: built for the model checker of tests/model/, which takes the thread sanitizer's place behind the compiler, but wants
+// to see what users get.
+#if defined(WEFT_MODEL)
+#undef WEFT_TSAN
+#endif
 #if !defined(WEFT_ASAN)
 #define WEFT_ASAN 0
 #endif
@@ -81,7 +86,10 @@
 #endif
 
 // WEFT_SPIN_PAUSE(): tells the processor that this thread is spinning.
-#if defined(__x86_64__) || defined(__i386__)
+#if defined(WEFT_MODEL)
+extern "C" void weft_model_pause();
+#define WEFT_SPIN_PAUSE() weft_model_pause()
+#elif defined(__x86_64__) || defined(__i386__)
 #define WEFT_SPIN_PAUSE() __builtin_ia32_pause()
 #elif defined(__aarch64__)
 #define WEFT_SPIN_PAUSE() asm volatile("isb" ::: "memory")

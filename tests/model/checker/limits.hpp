@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace weft::model::engine {
+
+inline constexpr int max_threads = 16;  // in one execution, the body's own included
+inline constexpr int max_locations = 4096;
+inline constexpr std::size_t stack_size = std::size_t{512} << 10U;
+inline constexpr std::size_t heap_size = std::size_t{64} << 20U;
+
+// How often a thread may read one and the same old store again: what was stored becomes visible at last.
+inline constexpr int max_stale_repeats = 2;
+// So many steps in a row that change nothing, by a thread that does not say it spins, are taken for spinning.
+inline constexpr int spin_without_pause = 40;
+
+}  // namespace weft::model::engine
