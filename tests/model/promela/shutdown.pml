@@ -79,7 +79,7 @@ inline look() {
         sum = sum - begun[1];
         sum = sum - begun[2];
 #endif
-        atomic { if :: sum == 0 -> over = true :: else fi; sum = 0; mutex = false }
+        atomic { found = (sum == 0); over = (over || found); sum = 0; mutex = false }
     :: atomic { else -> mutex = false }
     fi
 }
@@ -95,20 +95,21 @@ inline start_draining() {
     atomic { lock(); draining = true; mutex = false };
     look();
     if
-    :: over
-    :: !over ->
+    :: found
+    :: !found ->
 #ifndef BUG_DRAIN_WITHOUT_FENCE
         heavy_fence();
 #endif
         look()
-    fi
+    fi;
+    found = false
 #endif
 }
 
 active [W] proctype worker() {
     byte me = _pid;
     mtype entry;
-    bool is_main, saw;
+    bool is_main, found;
     short sum;
 
 loop:
@@ -145,7 +146,7 @@ loop:
 #endif
     /* A light fence is no instruction. */
     if
-    :: draining -> look()
+    :: draining -> look(); found = false
     :: !draining
     fi;
     if
@@ -165,7 +166,7 @@ sleep:
     fi;
     if
     :: atomic { parker[me] == TOKEN -> parker[me] = EMPTY }
-    :: atomic { parker[me] != TOKEN -> saw = (parker[me] == TOKEN) };
+    :: parker[me] != TOKEN ->
         if
         :: atomic { parker[me] == TOKEN -> parker[me] = EMPTY }
         :: atomic { parker[me] == EMPTY -> parker[me] = PARKED };
@@ -203,6 +204,7 @@ active proctype outside() {
     byte me = W;
     byte i;
     mtype entry;
+    bool found;
     short sum;
 #ifndef SUBMIT
     byte runs = RUNS;
@@ -230,6 +232,7 @@ active proctype submitter() {
     byte me = W;
     byte submits = SUBMITS;
     mtype entry;
+    bool found;
     short sum;
     do
     :: submits > 0 ->
@@ -244,7 +247,8 @@ active proctype submitter() {
                 alive--;
                 lock();
                 atomic { begun_outside--; mutex = false };
-                look()
+                look();
+                found = false
             fi
         fi
     :: break
