@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// lib/README.md, "Cancellation": suspend_cancellably, request::cancel_one, interrupt, take_from_source, resumed (lib/cancellation.*),
-// end_spawned (lib/task_core.cpp), with sleeps as what is waited for.
+// lib/README.md, "Cancellation": suspend_cancellably, request::cancel_one, interrupt, take_from_source, resumed
+// (lib/cancellation.*), end_spawned (lib/task_core.cpp), with sleeps as what is waited for.
 // What is left out, and why it may be, is in README.md beside this file.
 //
 // One task, two branches of it that sleep at the same time, a worker that fires timers, and two threads that cancel the task.

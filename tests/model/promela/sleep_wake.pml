@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// lib/README.md, "Sleeping and waking": lib/idle.cpp, worker::search, stop_searching and sleep, scheduler::wake_one, lib/parker.hpp.
+// lib/README.md, "Sleeping and waking": lib/idle.cpp, worker::search, stop_searching and sleep, scheduler::wake_one,
+// lib/parker.hpp.
 // What is left out, and why it may be, is in README.md beside this file.
 
 #define W 3
@@ -53,6 +54,8 @@ inline heavy_fence() {
     atomic { drain((me + 2) % W) }
 }
 
+inline steal_half(from) { from--; jobs = (from > 0); from = from - jobs }
+
 /* scheduler::work_visible: one load after the other. */
 inline look() {
     work = false;
@@ -71,7 +74,7 @@ inline unpark(who) {
 }
 
 /* choose_sleeper and unpark. The lock goes together with the first read inside, and the unlock with the last change: who else
-   wants the lock is kept out in between anyway. The read and the change are two steps, as begin_search and end_search need no lock. */
+   wants the lock is kept out in between anyway. The read and the change are two steps: begin_search and end_search need no lock. */
 inline wake_one() {
     atomic { !mutex -> mutex = true; work = WANTS_WAKING; if :: me < W -> drain(me) :: else fi };
     if
@@ -168,8 +171,8 @@ next_job:
     /* search_once, as often as it likes: any queue, in any order, and none for sure, since others contend for the same jobs. Of
        two jobs in a queue steal_half takes both: the second one stands in no queue until it is published again. */
     if
-    :: atomic { queue[(me + 1) % W] > 0 -> queue[(me + 1) % W]--; jobs = (queue[(me + 1) % W] > 0); queue[(me + 1) % W] = queue[(me + 1) % W] - jobs }
-    :: atomic { queue[(me + 2) % W] > 0 -> queue[(me + 2) % W]--; jobs = (queue[(me + 2) % W] > 0); queue[(me + 2) % W] = queue[(me + 2) % W] - jobs }
+    :: atomic { queue[(me + 1) % W] > 0 -> steal_half(queue[(me + 1) % W]) }
+    :: atomic { queue[(me + 2) % W] > 0 -> steal_half(queue[(me + 2) % W]) }
     :: atomic { entrance > 0 -> entrance-- }
     :: goto sleep
     fi;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// lib/README.md, "Timers", "While a worker sleeps": lib/timer_driver.cpp, worker::watch_time, armed_timer, stop_searching and sleep.
+// lib/README.md, "Timers", "While a worker sleeps": lib/timer_driver.cpp, worker::watch_time, armed_timer,
+// stop_searching and sleep.
 // What is left out, and why it may be, is in README.md beside this file.
 
 #define W 3
