@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The n-th allocation of a program fails, for every n, whatever it is for: an operator new, a coroutine's frame, a queue. It is seen
-// as std::bad_alloc by who asked for the thing, or does no harm; nothing that was begun is lost, and the runtime goes on.
+// The n-th allocation of a program fails, for every n, whatever it is for: an operator new, a coroutine's frame, a queue. It is
+// seen as std::bad_alloc by who asked for the thing, or does no harm; nothing that was begun is lost, and the runtime goes on.
 #include "everything.hpp"
 #include "failing_memory.hpp"
 #include "support/catch.hpp"
 #include "support/counted.hpp"
 #include "support/endings.hpp"
+#include "support/subprocess.hpp"
 #include "support/watchdog.hpp"
 
 #include <weft/testing.hpp>
@@ -15,6 +16,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <new>
@@ -143,8 +145,8 @@ void fails_anywhere(unsigned workers, long how_many, bool paused, std::chrono::n
     CAPTURE(allocations, with_exception);
     CHECK(allocations > 500);
     CHECK(with_exception > allocations / 2);
-    std::printf("%u workers, %s clock: %ld allocations, %ld seen as exceptions\n", workers, paused ? "paused" : "steady", allocations,
-                with_exception);
+    char const* const which = paused ? "paused" : "steady";
+    std::printf("%u workers, %s clock: %ld allocations, %ld seen as exceptions\n", workers, which, allocations, with_exception);
 }
 
 }  // namespace
@@ -178,7 +180,8 @@ TEST_CASE("whichever allocation fails while a runtime is made and runs for the f
                     if (paused) settings.clock = &clock.emplace();
                     weft::runtime runtime(std::move(settings));
                     const int sum = runtime.run([]() -> weft::task<int> {
-                        auto const [one, two] = co_await weft::gather(weft::to_thread([] { return 1; }), weft::to_thread([] { return 2; }));
+                        auto const [one, two] =
+                            co_await weft::gather(weft::to_thread([] { return 1; }), weft::to_thread([] { return 2; }));
                         co_await weft::sleep(1us);
                         co_return one + two;
                     });
@@ -197,4 +200,44 @@ TEST_CASE("whichever allocation fails while a runtime is made and runs for the f
             });
             CHECK(not_made > 20);
         }
+}
+
+namespace {
+
+constexpr char const* variable_with_n = "WEFT_TEST_NTH_ALLOCATION";
+
+}  // namespace
+
+// In a process of its own: nothing that weft makes once is there yet. Exits with 1 where all is right and something has failed,
+// with 0 where all is right and nothing has.
+TEST_CASE("the first run of a process", "[.]") {
+    char const* const n = std::getenv(variable_with_n);
+    REQUIRE(n);
+    unseen heard;
+    const ending seen = with_failures(std::atol(n), 1, [&] {
+        weft::runtime runtime(settings_for(1, heard));
+        runtime.run([]() -> weft::task<> {
+            weft::spawn([]() -> weft::task<> {
+                co_await weft::yield();
+                throw weft::test::failure("that nobody awaits");
+            });
+            co_await weft::yield();
+            co_await weft::yield();
+        });
+    });
+    const bool right = (!seen.thrown || is_bad_alloc(seen.thrown)) && heard.others == 0;
+    std::_Exit(!right ? 2 : seen.failed > 0 ? 1 : 0);
+}
+
+TEST_CASE("whichever allocation fails in the first run of a process, it goes on", "[no_memory]") {
+    int n = 1;
+    for (int code = 1; code == 1; ++n) {
+        REQUIRE(setenv(variable_with_n, std::to_string(n).c_str(), 1) == 0);
+        const auto ended = weft::test::run_case("the first run of a process", 20s);
+        CAPTURE(n, ended.errors, ended.signal);
+        REQUIRE(ended.in_time);
+        code = ended.exit_code;
+        REQUIRE((code == 0 || code == 1));
+    }
+    CHECK(n > 30);
 }

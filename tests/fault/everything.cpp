@@ -250,7 +250,8 @@ int blocking_failure(counted const& held) { throw failure("number " + std::to_st
 weft::task<> threads(program const& of) {
     must(co_await weft::to_thread(blocking_number, of.object(3)) == 3, "to_thread");
     expect<failure>(co_await failure_of(weft::to_thread(blocking_failure, of.object(4))));
-    auto const [one, two] = co_await weft::gather(weft::to_thread(blocking_number, of.object(5)), weft::to_thread(blocking_number, of.object(6)));
+    auto const [one, two] =
+        co_await weft::gather(weft::to_thread(blocking_number, of.object(5)), weft::to_thread(blocking_number, of.object(6)));
     must(one == 5 && two == 6, "two functions");
     // A task that is submitted from inside, by a thread that is outside.
     int const submitted = co_await weft::to_thread([&of] { return of.runtime.submit(number_of(of, of.object(8))).get(); });

@@ -53,8 +53,8 @@ void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::nothrow_t const&) noexcept { std::free(memory); }
 
-// CMakeLists.txt asks the linker for these: the names are weft::detail::allocate_cached_frame, weft::detail::allocate_large_frame and
-// tbb::detail::r1::cache_aligned_allocate.
+// CMakeLists.txt asks the linker for these: the names are weft::detail::allocate_cached_frame, weft::detail::allocate_large_frame
+// and tbb::detail::r1::cache_aligned_allocate.
 extern "C" {
 void* __real__ZN4weft6detail21allocate_cached_frameEm(std::size_t size);
 void* __wrap__ZN4weft6detail21allocate_cached_frameEm(std::size_t size) {
