@@ -261,8 +261,8 @@ TEST_CASE("fork in a task", "[.]") {
 TEST_CASE("in the child of a fork, the parent's runtime is closed, ends without a hang, and a new one works", "[runtime][fork]") {
     for (const char* name : {"fork with a runtime", "fork with a runtime whose task sleeps",
                              "fork with a runtime that has called a function", "fork with a runtime whose timers are armed",
-                             "fork with a runtime that is busy", "fork with a runtime that is calling functions", "fork in a function",
-                             "fork in a task"}) {
+                             "fork with a runtime that is busy", "fork with a runtime that is calling functions",
+                             "fork in a function", "fork in a task"}) {
         const auto ended = run_case(name, 20s);
         CAPTURE(name, ended.errors);
         CHECK(ended.in_time);
