@@ -56,10 +56,8 @@ namespace {
 
 std::string readable(char const* type) {
     int status = 0;
-    char* const name = abi::__cxa_demangle(type, nullptr, nullptr, &status);
-    std::string text = name ? name : type;
-    std::free(name);
-    return text;
+    std::unique_ptr<char, decltype(&std::free)> const name(abi::__cxa_demangle(type, nullptr, nullptr, &status), &std::free);
+    return name ? name.get() : type;
 }
 
 }  // namespace

@@ -4,11 +4,11 @@
 
 #include <atomic>
 #include <cstddef>
-#include <memory>
 #include <mutex>
 
 #include <oneapi/tbb/concurrent_queue.h>
 
+#include "block_reserve.hpp"
 #include "job.hpp"
 
 namespace weft::detail {
@@ -16,8 +16,13 @@ namespace weft::detail {
 // First in, first out; any number of threads on both ends.
 class injector {
 public:
-    // Throws std::bad_alloc. oneTBB's queue does not survive that: see lib/README.md, "Known gaps".
-    void push(job entering) { jobs_.push(entering.address()); }
+    // Throws std::bad_alloc, and has done nothing then. oneTBB's queue counts an element before it has a page for it, and does not
+    // survive that there is none: so that is secured before.
+    void push(job entering) {
+        pages_.secure();
+        jobs_.push(entering.address());
+        pages_.release();
+    }
 
     // For a woken job that must not be lost when there is no memory for a queue: chained through the jobs themselves.
     void push_without_memory(job entering) noexcept {
@@ -36,7 +41,10 @@ public:
     }
 
     // Gives back the memory of an empty queue that no other thread uses any more.
-    void shrink() { jobs_.clear(); }
+    void shrink() noexcept {
+        jobs_.clear();
+        pages_.clear();
+    }
 
     // A snapshot. A push that was not popped is seen by whoever is ordered after it: by a fence, or by the idle workers' counts.
     [[nodiscard]] bool empty() const noexcept { return jobs_.empty() && chained_.load(std::memory_order_relaxed) == 0; }
@@ -55,9 +63,10 @@ private:
         return oldest;
     }
 
-    // std::allocator, whose malloc ThreadSanitizer follows; oneTBB's own it does not, and it then takes a page used again for a
-    // race.
-    tbb::concurrent_queue<void*, std::allocator<void*>> jobs_;
+    // Its mutex is also what lets ThreadSanitizer follow a page that is used again; within oneTBB's own allocator it cannot.
+    alignas(config::destructive_interference) block_reserve pages_;
+    alignas(config::destructive_interference) tbb::concurrent_queue<void*, reserve_allocator<void*>> jobs_{
+        reserve_allocator<void*>(pages_)};
     std::mutex chain_mutex_;
     void* first_ = nullptr;
     job last_;

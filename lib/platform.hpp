@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <weft/detail/timer_entry.hpp>
 
@@ -41,6 +42,9 @@ void wake_from_handler(std::atomic<std::uint32_t>& word) noexcept;
 
 // Never 0, and another one in the child of a fork(). In a signal handler, too.
 [[nodiscard]] std::uint32_t process_id() noexcept;
+
+// What is in a folder; nothing where it cannot be read. Throws std::bad_alloc.
+[[nodiscard]] std::vector<std::string> names_in(std::string const& folder);
 
 // For debuggers and top; cut to what the system takes.
 void name_this_thread(std::string const& name) noexcept;

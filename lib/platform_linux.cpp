@@ -6,9 +6,11 @@
 #include <cmath>
 #include <csignal>
 #include <ctime>
+#include <memory>
 #include <optional>
 #include <sstream>
 
+#include <dirent.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
@@ -174,6 +176,15 @@ void wake_from_handler(std::atomic<std::uint32_t>& word) noexcept {
 
 std::uint32_t process_id() noexcept {
     return static_cast<std::uint32_t>(getpid());
+}
+
+// Not by std::filesystem: libstdc++ 12 ends the program where its directory_iterator cannot have memory.
+std::vector<std::string> names_in(std::string const& folder) {
+    std::vector<std::string> names;
+    std::unique_ptr<DIR, int (*)(DIR*)> const opened(opendir(folder.c_str()), &closedir);
+    if (opened)
+        while (dirent const* const entry = readdir(opened.get())) names.emplace_back(entry->d_name);
+    return names;
 }
 
 void name_this_thread(std::string const& name) noexcept {

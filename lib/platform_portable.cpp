@@ -6,7 +6,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <filesystem>
 #include <mutex>
+#include <system_error>
 
 #include <oneapi/tbb/info.h>
 
@@ -108,6 +110,14 @@ void wake_from_handler(std::atomic<std::uint32_t>&) noexcept {}
 
 std::uint32_t process_id() noexcept {
     return 1;  // a child is not noticed
+}
+
+std::vector<std::string> names_in(std::string const& folder) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+        names.push_back(entry->path().filename().string());
+    return names;
 }
 
 void name_this_thread(std::string const&) noexcept {}

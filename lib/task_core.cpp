@@ -84,8 +84,8 @@ namespace {
 // False: there are none.
 WEFT_NOINLINE bool give_details(promise_base& unstarted, std::string* name) {
     shared_context const values = context_here();
-    if (values) give_context(unstarted, values);
     try {
+        if (values) give_context(unstarted, values);
         if (name) give_name(unstarted, std::move(*name));
     } catch (...) {
         forget_details(unstarted);

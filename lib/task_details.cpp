@@ -37,6 +37,7 @@ std::uint64_t next_id() noexcept {
     return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
+// Before something is inserted for it: oneTBB's table may throw when that is done, for its next segment, and keeps it then.
 void mark(promise_base& task) noexcept {
     task.marks.fetch_or(has_details, std::memory_order_relaxed);
 }
@@ -98,9 +99,9 @@ std::shared_ptr<void const> exchange_value(promise_base& task, std::uint64_t var
     // Destroyed when the table is free again, also where this throws: values may do what they like then.
     shared_context before;
     std::shared_ptr<void const> const keep = value;
+    mark(task);
     table::accessor place;
     all().insert(place, &task);
-    mark(task);
     before = place->second.values;
     return exchange_value(place->second.values, variable, std::move(value));
 }
@@ -114,23 +115,23 @@ void forget_details(promise_base const& task) noexcept {
 }
 
 std::uint64_t task_id(promise_base& task) {
+    mark(task);
     table::accessor place;
     all().insert(place, &task);
-    mark(task);
     return id_in(place->second);
 }
 
 std::string task_name(promise_base& task) {
+    mark(task);
     table::accessor place;
     all().insert(place, &task);
-    mark(task);
     details& of = place->second;
     return of.name.empty() ? "task-" + std::to_string(id_in(of)) : of.name;
 }
 
 void set_task_name(promise_base& task, std::string name) {
-    give_name(task, std::move(name));
     mark(task);
+    give_name(task, std::move(name));
 }
 
 }  // namespace weft::detail

@@ -8,9 +8,9 @@
 #include <sstream>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 #include "first_line.hpp"
+#include "platform.hpp"
 
 namespace weft::detail {
 
@@ -49,10 +49,8 @@ std::vector<int> processors_in(std::string const& list) {
 // Calls visit(n, path) for each prefix<n> in the folder.
 template <class Visit>
 void each_numbered(fs::path const& folder, std::string_view prefix, Visit visit) {
-    std::error_code error;
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-        if (auto const n = number_after(prefix, entry->path().filename().string()); n && *n < most_processors)
-            visit(*n, entry->path());
+    for (std::string const& name : platform::names_in(folder.string()))
+        if (auto const n = number_after(prefix, name); n && *n < most_processors) visit(*n, folder / name);
 }
 
 // Who shares the last of this processor's caches.

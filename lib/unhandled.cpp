@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "unhandled.hpp"
 
+#include <cstddef>
 #include <cstdio>
 #include <iostream>
 #include <mutex>
+#include <new>
 #include <source_location>
 #include <sstream>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
@@ -43,9 +46,12 @@ struct failure_registry {
     std::unordered_map<promise_base*, remembered> failures;
 };
 
-// Never destroyed: handles may be dropped while the program's static objects are.
-failure_registry& registry() {
-    static auto* const only = new failure_registry;
+// Never destroyed: handles may be dropped while the program's static objects are. Made in place: the end of the first run comes
+// here, and must not fail.
+failure_registry& registry() noexcept {
+    static_assert(std::is_nothrow_default_constructible_v<failure_registry>);
+    alignas(failure_registry) static std::byte place[sizeof(failure_registry)];
+    static auto* const only = new (place) failure_registry;
     return *only;
 }
 

@@ -21,8 +21,8 @@ const weft::test::layer_table layers{
     // structures: no threads, no clock, no coroutines; and the operating system
     {"platform", "platform_linux", "platform_portable", "clock", "job", "asymmetric_fence", "work_deque", "timer_wheel",
      "detail/timer_entry", "detail/locked_list", "locked_list", "detail/scope", "detail/suspension", "detail/time_limit",
-     "detail/thread_job", "task_registry", "parker", "injector", "frame_cache", "frame_depot", "detail/frame", "frame", "run_group",
-     "random", "first_line", "topology", "victims"},
+     "detail/thread_job", "task_registry", "parker", "injector", "block_reserve", "frame_cache", "frame_depot", "detail/frame", "frame",
+     "run_group", "random", "first_line", "topology", "victims"},
     // scheduler: knows only a coroutine_handle to resume
     {"worker", "idle", "timer_driver", "scheduler", "thread_pool", "runtime_core"},
     // tasks

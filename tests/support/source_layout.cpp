@@ -30,6 +30,10 @@ bool is_cpp(const fs::path& path) { return path.extension() == ".hpp" || path.ex
 
 bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 
+bool ends_with(std::string_view text, std::string_view suffix) {
+    return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
+}
+
 // The text without comments, as long as it was in lines.
 std::string without_comments(const std::string& text) {
     std::string code;
@@ -188,6 +192,9 @@ void check_lists(const source_tree& tree, names& faults) {
             need(file, library, "CMakeLists.txt", file);
         } else if (folder == "tests") {
             need(file, tests, "tests/CMakeLists.txt", "weft_add_test(" + stem);
+        } else if (starts_with(folder, "tests/") && ends_with(stem, "_test")) {
+            const auto list = folder + "/CMakeLists.txt";
+            need(file, listed(list.c_str()), list.c_str(), "weft_add_test(" + stem);
         } else if (folder == "samples") {
             need(file, samples, "samples/CMakeLists.txt", "weft_add_sample(" + stem);
         }

@@ -8,10 +8,12 @@
 
 #include "frame_cache.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <latch>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -145,6 +147,98 @@ TEST_CASE("fork with a runtime that has called a function", "[.]") {
     CHECK(sum == 3);
 }
 
+TEST_CASE("fork with a runtime whose timers are armed", "[.]") {
+    auto runtime = std::make_unique<weft::runtime>(weft::options{.workers = 2});
+    let_both_workers_start(*runtime);
+    std::atomic<bool> asleep{false};
+    auto waiting = runtime->submit([&]() -> weft::task<> {
+        auto sleeper = weft::spawn([]() -> weft::task<> { co_await weft::sleep(1h); });
+        co_await weft::yield();
+        asleep = true;
+        co_await weft::wait_for(std::move(sleeper), 2h);
+    });
+    while (!asleep) std::this_thread::yield();
+    std::this_thread::sleep_for(20ms);  // the workers, too: see let_both_workers_start
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(10);
+        _exit(look_around_in_child(std::move(runtime), true));
+    }
+    CHECK(code_of(child) == all_right);
+    CHECK(runtime->run(add(2, 3)) == 5);
+    runtime.reset();
+    CHECK_THROWS_AS(waiting.get(), weft::cancelled);
+}
+
+// What the workers, or threads for functions, do at the fork allocates nothing.
+TEST_CASE("fork with a runtime that is busy", "[.]") {
+    auto runtime = std::make_unique<weft::runtime>(weft::options{.workers = 2});
+    let_both_workers_start(*runtime);
+    std::atomic<int> busy{0};
+    std::atomic<bool> over{false};
+    const auto work = [&]() -> weft::task<> {
+        for (++busy; !over;) std::this_thread::yield();
+        co_return;
+    };
+    auto one = runtime->submit(work);
+    auto other = runtime->submit(work);
+    while (busy != 2) std::this_thread::yield();
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(10);
+        _exit(look_around_in_child(std::move(runtime), true));
+    }
+    CHECK(code_of(child) == all_right);
+    over = true;
+    one.get();
+    other.get();
+    CHECK(runtime->run(add(2, 3)) == 5);
+}
+
+TEST_CASE("fork with a runtime that is calling functions", "[.]") {
+    auto runtime = std::make_unique<weft::runtime>(weft::options{.workers = 2, .blocking_threads = 1});
+    let_both_workers_start(*runtime);
+    std::atomic<bool> called{false};
+    std::atomic<bool> over{false};
+    auto calling = runtime->submit([&]() -> weft::task<int> {
+        const auto function = [&] {
+            for (called = true; !over;) std::this_thread::yield();
+            return 1;
+        };
+        // The second one stands in line.
+        auto const [one, two] = co_await weft::gather(weft::to_thread(function), weft::to_thread(function));
+        co_return one + two;
+    });
+    while (!called) std::this_thread::yield();
+    std::this_thread::sleep_for(20ms);  // the workers have gone to sleep
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(10);
+        _exit(look_around_in_child(std::move(runtime), true));
+    }
+    CHECK(code_of(child) == all_right);
+    over = true;
+    CHECK(calling.get() == 2);
+}
+
+// In a function that to_thread calls: the thread that goes on is one of the parent's runtime.
+TEST_CASE("fork in a function", "[.]") {
+    auto runtime = std::make_unique<weft::runtime>(weft::options{.workers = 2});
+    let_both_workers_start(*runtime);
+    static_cast<void>(runtime->run(weft::to_thread([] { return 1; })));
+    const int code = runtime->run(weft::to_thread([&] {
+        std::this_thread::sleep_for(20ms);  // the workers have gone to sleep
+        const pid_t child = fork();
+        if (child == 0) {
+            alarm(10);
+            _exit(look_around_in_child(std::move(runtime), true));
+        }
+        return code_of(child);
+    }));
+    CHECK(code == all_right);
+    CHECK(runtime->run(add(2, 3)) == 5);
+}
+
 // Reads a thread_local: in a function of its own.
 WEFT_NOINLINE bool has_no_worker_frames() { return weft::detail::this_frame_cache == &weft::detail::no_frame_cache(); }
 
@@ -166,7 +260,9 @@ TEST_CASE("fork in a task", "[.]") {
 
 TEST_CASE("in the child of a fork, the parent's runtime is closed, ends without a hang, and a new one works", "[runtime][fork]") {
     for (const char* name : {"fork with a runtime", "fork with a runtime whose task sleeps",
-                             "fork with a runtime that has called a function", "fork in a task"}) {
+                             "fork with a runtime that has called a function", "fork with a runtime whose timers are armed",
+                             "fork with a runtime that is busy", "fork with a runtime that is calling functions",
+                             "fork in a function", "fork in a task"}) {
         const auto ended = run_case(name, 20s);
         CAPTURE(name, ended.errors);
         CHECK(ended.in_time);

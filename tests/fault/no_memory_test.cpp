@@ -1,47 +1,33 @@
 // SPDX-License-Identifier: MIT
-// Memory runs out at every operator new of a gather in turn, of spawn, and of to_thread: what could not begin is a std::bad_alloc,
-// nothing is lost, and the runtime goes on. Frames come from an allocator of their own, which does not fail here.
+// Memory runs out at every operator new of a gather in turn, of spawn, of to_thread, and of the injector: what could not begin is a
+// std::bad_alloc, nothing is lost, and the runtime goes on. Frames come from an allocator of their own, which does not fail here.
+#include "failing_memory.hpp"
 #include "support/catch.hpp"
 #include "support/counted.hpp"
+#include "support/seed.hpp"
 #include "support/watchdog.hpp"
 
 #include <weft/weft.hpp>
 
+#include "injector.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <new>
+#include <random>
+#include <thread>
 #include <vector>
 
 using namespace std::chrono_literals;
 using weft::test::census;
 using weft::test::counted;
+using weft::test::let_memory_fail_after;
+using weft::test::let_memory_succeed;
 
 namespace {
-
-// How many more allocations succeed on this thread; negative: all.
-constinit thread_local long allocations_left = -1;
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-    if (allocations_left == 0) throw std::bad_alloc();
-    if (allocations_left > 0) --allocations_left;
-    if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-    throw std::bad_alloc();
-}
-void* operator new(std::size_t size, std::nothrow_t const&) noexcept { return std::malloc(size == 0 ? 1 : size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::nothrow_t const&) noexcept { std::free(memory); }
-
-namespace {
-
-// Set on the worker, by a function of its own: a coroutine would keep the variable's address over a suspension.
-[[gnu::noinline]] void let_fail_after(long successes) { allocations_left = successes; }
-[[gnu::noinline]] void let_succeed() { allocations_left = -1; }
 
 weft::task<int> leaf(counted, std::atomic<int>& ran) {
     ++ran;
@@ -69,14 +55,14 @@ weft::task<outcome> gather_below(int depth, std::vector<weft::task<int>>& childr
         co_return below;
     }
     outcome seen;
-    let_fail_after(successes);
+    let_memory_fail_after(successes);
     try {
         auto const results = co_await weft::gather(std::move(children));
         seen.results = results.size();
     } catch (std::bad_alloc const&) {
         seen.failed = true;
     }
-    let_succeed();
+    let_memory_succeed();
     co_return seen;
 }
 
@@ -122,7 +108,7 @@ weft::task<int> spawn_without_memory(int count, census& frames, std::atomic<int>
     std::atomic<int> before{0};
     co_await weft::spawn(leaf(counted(frames), before));
     int refused = 0;
-    let_fail_after(0);
+    let_memory_fail_after(0);
     for (int each = 0; each < count; ++each) {
         try {
             handles.push_back(weft::spawn(leaf(counted(frames), ran)));
@@ -130,7 +116,7 @@ weft::task<int> spawn_without_memory(int count, census& frames, std::atomic<int>
             ++refused;
         }
     }
-    let_succeed();
+    let_memory_succeed();
     int sum = 0;
     for (auto& each : handles) sum += co_await each;
     co_return sum + refused == count ? sum : -1;
@@ -160,12 +146,12 @@ int number_of(counted const& given) { return given.number(); }
 weft::task<bool> call_without_memory(long successes, census& objects) {
     counted const given(objects, 7);
     bool called = false;
-    let_fail_after(successes);
+    let_memory_fail_after(successes);
     try {
         called = co_await weft::to_thread(number_of, given) == 7;
     } catch (std::bad_alloc const&) {
     }
-    let_succeed();
+    let_memory_succeed();
     co_return called;
 }
 
@@ -186,4 +172,102 @@ TEST_CASE("to_thread without memory throws std::bad_alloc and calls nothing, or 
     }
     CHECK(failures >= 3);  // the job, the thread's seat, the thread
     CHECK(called);
+}
+
+namespace {
+
+weft::task<> never_started() { co_return; }
+
+// Jobs for an injector; they are never resumed.
+std::vector<weft::task<>> idle_jobs(std::size_t count) {
+    std::vector<weft::task<>> made;
+    for (std::size_t each = 0; each < count; ++each) made.push_back(never_started());
+    return made;
+}
+
+// Whether it is in.
+bool try_push(weft::detail::injector& door, weft::task<> const& entering) {
+    try {
+        door.push(entering.unstarted());
+        return true;
+    } catch (std::bad_alloc const&) {
+        return false;
+    }
+}
+
+}  // namespace
+
+TEST_CASE("an injector without memory refuses jobs, and keeps and takes the others", "[no_memory][injector]") {
+    auto const all = idle_jobs(3000);
+    for (long successes = 0; successes < 40; ++successes) {
+        CAPTURE(successes);
+        weft::detail::injector door;
+        std::vector<void*> in;
+        const auto push_all = [&] {
+            std::size_t refused = 0;
+            for (auto const& each : all)
+                if (try_push(door, each))
+                    in.push_back(each.unstarted().address());
+                else
+                    ++refused;
+            return refused;
+        };
+        const auto leave_in_order = [&] {
+            for (void* const expected : in)
+                if (door.pop().address() != expected) return false;
+            in.clear();
+            return door.empty() && !door.pop();
+        };
+        in.reserve(all.size());
+        let_memory_fail_after(successes);
+        const std::size_t refused = push_all();
+        let_memory_succeed();
+        // Each block is one page, for 32 jobs; one is always secured for who pushes.
+        CHECK(refused >= all.size() - 32 * static_cast<std::size_t>(successes));
+        CHECK(door.size() == all.size() - refused);
+        REQUIRE(leave_in_order());
+        REQUIRE(push_all() == 0);
+        REQUIRE(leave_in_order());
+        door.shrink();
+        REQUIRE(push_all() == 0);
+        REQUIRE(leave_in_order());
+    }
+}
+
+TEST_CASE("an injector between threads whose memory fails now and then loses nothing", "[no_memory][injector]") {
+    const weft::test::watchdog guard{60s, "injector without memory between threads"};
+    constexpr std::size_t pushers = 3;
+    constexpr std::size_t per_thread = 20'000;
+    auto const all = idle_jobs(pushers * per_thread);
+    weft::detail::injector door;
+    std::vector<std::size_t> refused(pushers);
+    std::atomic<std::size_t> pushing{pushers};
+    std::vector<void*> left;
+    left.reserve(all.size());
+    std::vector<std::jthread> threads;
+    const auto seed = weft::test::seed();
+    for (std::size_t index = 0; index < pushers; ++index)
+        threads.emplace_back([&, index] {
+            std::mt19937_64 numbers(seed + index);
+            for (std::size_t which = 0; which < per_thread; ++which) {
+                let_memory_fail_after(numbers() % 4 == 0 ? static_cast<long>(numbers() % 2) : -1);
+                refused[index] += !try_push(door, all[index * per_thread + which]);
+                let_memory_succeed();
+            }
+            --pushing;
+        });
+    for (;;) {
+        const bool last = pushing == 0;
+        if (const auto popped = door.pop())
+            left.push_back(popped.address());
+        else if (last)
+            break;
+    }
+    threads.clear();
+    std::size_t refusals = 0;
+    for (const std::size_t each : refused) refusals += each;
+    std::ranges::sort(left);
+    CHECK(left.size() + refusals == all.size());
+    CHECK(std::ranges::adjacent_find(left) == left.end());
+    CHECK(door.empty());
 }
