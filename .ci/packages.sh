@@ -25,6 +25,10 @@ package_name() { # dnf|pacman|zypper|apk|brew, Debian's name
         pacman:libbenchmark-dev) echo benchmark ;;
         apk:libbenchmark-dev) echo benchmark-dev ;;
         brew:libbenchmark-dev) echo google-benchmark ;;
+        dnf:libboost-context-dev) echo boost-devel ;;
+        zypper:libboost-context-dev) echo libboost_context-devel ;;
+        pacman:libboost-context-dev | brew:libboost-context-dev) echo boost ;;
+        apk:libboost-context-dev) echo boost-dev ;;
         dnf:libasio-dev | zypper:libasio-dev) echo asio-devel ;;
         pacman:libasio-dev | brew:libasio-dev) echo asio ;;
         apk:libasio-dev) echo asio-dev ;;
@@ -51,7 +55,7 @@ have_package() {
         g++) command -v "${CXX:-g++}" >/dev/null ;;
         clang-19) command -v clang++-19 >/dev/null ;;
         golang-go) command -v go >/dev/null ;;
-        cmake | pkg-config | python3) command -v "$1" >/dev/null ;;
+        cmake | pkg-config | python3 | spin) command -v "$1" >/dev/null ;;
         ninja-build) command -v ninja >/dev/null ;;
         *) [[ $(dpkg-query -W -f '${Status}' "$1" 2>/dev/null) == "install ok installed" ]] ;;
     esac
