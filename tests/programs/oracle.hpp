@@ -102,6 +102,7 @@ private:
     static alternatives collect(place const& here, std::vector<ending> const& all, std::size_t from, value sum);
 
     bool paused_;
+    int steps_ = 0;
 };
 
 }  // namespace weft::test

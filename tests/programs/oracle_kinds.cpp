@@ -14,6 +14,8 @@ oracle::piece oracle::of(node const& one) {
 }
 
 alternatives oracle::eval(node const& one, place const& here) {
+    // Kinds that look at a child several times, inside each other.
+    if (++steps_ > 20'000) throw too_wide();
     alternatives const all = inner(one, here);
     return all.then([&](alternative each) {
         each.did.begun.insert(one.id);
