@@ -96,7 +96,7 @@ public:
     [[nodiscard]] bool empty() const { return all_.empty(); }
 
 private:
-    static constexpr std::size_t most = 48;
+    static constexpr std::size_t most = 24;
     std::vector<alternative> all_;
 };
 
@@ -105,7 +105,7 @@ inline void each_combination(std::span<alternatives const> of, std::function<voi
     std::size_t count = 1;
     for (alternatives const& each : of) {
         count *= each.size();
-        if (count > 600) throw too_wide();
+        if (count > 150) throw too_wide();
     }
     std::vector<alternative const*> chosen(of.size());
     std::function<void(std::size_t)> const choose = [&](std::size_t place) {

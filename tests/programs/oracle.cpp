@@ -224,7 +224,7 @@ alternatives oracle::limited(place const& here, node const& one, bool results) {
         });
     };
     std::function<void(rows const&, std::size_t)> const go_on = [&](rows const& all, std::size_t child) {
-        if (++steps > 600) throw too_wide();
+        if (++steps > 150) throw too_wide();
         if (child == one.children.size()) return ends(all, false);
         auto const place_at = std::ranges::min_element(all.free);
         moment const begins = *place_at;

@@ -15,7 +15,7 @@ oracle::piece oracle::of(node const& one) {
 
 alternatives oracle::eval(node const& one, place const& here) {
     // Kinds that look at a child several times, inside each other.
-    if (++steps_ > 20'000) throw too_wide();
+    if (++steps_ > 3'000) throw too_wide();
     alternatives const all = inner(one, here);
     return all.then([&](alternative each) {
         each.did.begun.insert(one.id);
