@@ -329,6 +329,8 @@ bool cancelled_around(inner_scope const& scope) noexcept {
 void cancel_again() noexcept {
     WEFT_COMPILER_BARRIER();
     worker& here = *this_worker;
+    // It has not been told yet, and will be.
+    if (requests_in(here.scope) != here.seen) return;
     --here.seen;
     // A request of the task itself, or of the scope nearest to it that has one: with that it goes, when it is left.
     if (cancelling(*here.scope.task()) > 0) return;

@@ -313,14 +313,20 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
             // As if the request had come later: it goes to the task. The handle may be gone once the list is unlocked.
             forward = true;
             task.references.fetch_add(1, std::memory_order_relaxed);
+            // Counted as a task, as long as this is not over: the reference may be the last one, and the frame is to go before the run
+            // ends. Here the waiting task is still alive, and so the run.
+            group.count_begun(here.index());
         }
         return true;
     });
     if (forward) [[unlikely]] {
         // The waiting coroutine may be gone.
-        between_tasks const nobody(here, group);
-        static_cast<void>(request_cancel(task));
-        drop_reference(task);
+        {
+            between_tasks const nobody(here, group);
+            static_cast<void>(request_cancel(task));
+            drop_reference(task);
+        }
+        group.count_ended(here.index());
     }
     return suspended ? std::noop_coroutine() : here.transfer(handle_of(waiting));
 }

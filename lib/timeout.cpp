@@ -73,12 +73,19 @@ void pass_limit(timer_entry& due) noexcept {
     // acq_rel: as in stop_limit.
     time_limit::stage reached = time_limit::stage::open;
     if (!limit.reached.compare_exchange_strong(reached, time_limit::stage::passing, std::memory_order_acq_rel)) return free_limit(&limit);
-    // A task's last reference may go with the request.
-    between_tasks const nobody(*this_worker, *limit.scope->task->group);
-    cancel_scope(*limit.scope, [](inner_scope& scope) noexcept {
-        // release. Pairs with: leave_limited. From here on the scope may be gone.
-        scope.limit->reached.store(time_limit::stage::passed, std::memory_order_release);
-    });
+    // A task's last reference may go with the request. So that its frame goes before the run ends, this counts as a task of the run;
+    // that is not over yet, because the scope is not left as long as its limit is passing.
+    worker& here = *this_worker;
+    run_group& group = *limit.scope->task->group;
+    group.count_begun(here.index());
+    {
+        between_tasks const nobody(here, group);
+        cancel_scope(*limit.scope, [](inner_scope& scope) noexcept {
+            // release. Pairs with: leave_limited. From here on the scope may be gone.
+            scope.limit->reached.store(time_limit::stage::passed, std::memory_order_release);
+        });
+    }
+    group.count_ended(here.index());
 }
 
 void enter_limited(inner_scope& scope, promise_base& coroutine, std::int64_t deadline) {

@@ -364,3 +364,28 @@ TEST_CASE("wait refuses nothing to wait for, and empty handles at once", "[wait]
     CHECK_THROWS_AS(wrong(0), std::invalid_argument);
     CHECK_THROWS_AS(wrong(2), weft::invalid_state);
 }
+
+namespace {
+
+// The limit passes before anything waits, so nobody is told of it; then the group fails.
+task<bool> fail_in_a_passed_limit() {
+    bool failed = false;
+    try {
+        auto const body = [](task_group&) -> task<> {
+            throw std::runtime_error("at once");
+            co_return;
+        };
+        co_await weft::wait_for(weft::with_task_group(body), 0s);
+    } catch (weft::exception_group const&) {
+        failed = true;
+    }
+    co_await weft::yield();
+    co_return failed;
+}
+
+}  // namespace
+
+TEST_CASE("a group that fails in a passed limit leaves no cancellation behind it", "[task_group][cancel]") {
+    const watchdog guard{10s, "a group that fails in a passed limit"};
+    CHECK(run_paused(1, fail_in_a_passed_limit));
+}
