@@ -4,6 +4,7 @@
 // the main task waits for nobody, what it comes to must still agree, and nothing may run too often or be left.
 #include "support/catch.hpp"
 #include "support/counted.hpp"
+#include "support/scale.hpp"
 #include "support/seed.hpp"
 #include "support/watchdog.hpp"
 
@@ -35,7 +36,7 @@ namespace {
 
 namespace config = weft::detail::config;
 
-constexpr int programs = config::tsan || config::asan ? 3'000 : 10'000;
+int const programs = weft::test::scaled(config::tsan || config::asan ? 3'000 : 10'000);
 
 // ---- What a program is
 
@@ -590,7 +591,9 @@ void compare_with_oracle(unsigned workers) {
 
 TEST_CASE("random programs give what the oracle gives, on 1 worker", "[programs][stress]") { compare_with_oracle(1); }
 TEST_CASE("random programs give what the oracle gives, on 2 workers", "[programs][stress]") { compare_with_oracle(2); }
-TEST_CASE("random programs give what the oracle gives, on 8 workers", "[programs][stress]") { compare_with_oracle(8); }
+TEST_CASE("random programs give what the oracle gives, on many workers", "[programs][stress]") {
+    compare_with_oracle(weft::test::many_workers(8));
+}
 
 // ---- Shapes of gather that are rare by chance
 
@@ -648,7 +651,7 @@ weft::task<int> late_among_forks(int siblings) {
 
 TEST_CASE("an inner gather ends late, while forks of the outer one wait", "[gather][stress]") {
     const weft::test::watchdog guard{60s, "an inner gather ends among forks of the outer one"};
-    for (const unsigned workers : {1u, 2u, 8u}) {
+    for (const unsigned workers : {1u, 2u, weft::test::many_workers(8)}) {
         weft::runtime kept({.workers = workers});
         int wrong = 0;
         for (int round = 0; round < 20; ++round) wrong += kept.run(late_among_forks(4'000)) != 4'002;
@@ -659,9 +662,9 @@ TEST_CASE("an inner gather ends late, while forks of the outer one wait", "[gath
 
 TEST_CASE("gather(gather(3, 4), 2) where 3 and 4 suspend", "[gather][stress]") {
     const weft::test::watchdog guard{60s, "children that suspend"};
-    constexpr int rounds = config::tsan ? 100 : 1'000;
+    int const rounds = weft::test::scaled(config::tsan ? 100 : 1'000);
     constexpr std::array all{suspension::none, suspension::yield, suspension::sleep};
-    for (const unsigned workers : {1u, 2u, 8u}) {
+    for (const unsigned workers : {1u, 2u, weft::test::many_workers(8)}) {
         weft::runtime kept({.workers = workers});
         int wrong = 0;
         for (int round = 0; round < rounds; ++round) {
@@ -677,9 +680,9 @@ TEST_CASE("gather(gather(3, 4), 2) where 3 and 4 suspend", "[gather][stress]") {
 
 TEST_CASE("every way to suspend in three levels of gather", "[gather][stress]") {
     const weft::test::watchdog guard{60s, "three levels of gather"};
-    constexpr int rounds = config::tsan ? 5 : 50;
+    int const rounds = weft::test::scaled(config::tsan ? 5 : 50);
     constexpr std::array all{suspension::none, suspension::yield, suspension::sleep};
-    for (const unsigned workers : {1u, 2u, 8u}) {
+    for (const unsigned workers : {1u, 2u, weft::test::many_workers(8)}) {
         weft::runtime kept({.workers = workers});
         int wrong = 0;
         for (int round = 0; round < rounds; ++round)
