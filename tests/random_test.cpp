@@ -572,7 +572,7 @@ TEST_CASE("seed repeats what other threads draw, in the order of their first dra
 }
 
 TEST_CASE("a thread that has drawn already notices a new seed, even the same one again", "[random][seed]") {
-    const weft::test::watchdog guard{std::chrono::seconds{60}, "a thread that has drawn already notices a new seed, even the same one again"};
+    const weft::test::watchdog guard{std::chrono::seconds{60}, "a new seed, noticed by a thread"};
     std::atomic<int> turn{0};
     std::vector<std::vector<std::uint64_t>> drawn;
     std::thread other([&] {
@@ -740,7 +740,7 @@ TEST_CASE("threads draw and seed at the same time", "[random][concurrency]") {
 }
 
 TEST_CASE("a seed holds for every thread that is told of it, whatever went on before", "[random][concurrency]") {
-    const weft::test::watchdog guard{std::chrono::seconds{60}, "a seed holds for every thread that is told of it, whatever went on before"};
+    const weft::test::watchdog guard{std::chrono::seconds{60}, "a seed for every thread"};
     constexpr std::uint64_t last = 1'000'000;
     rnd::seed(last);
     std::vector<std::vector<std::uint64_t>> streams;

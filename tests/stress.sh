@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Repeats the tests of label stress, each round with other seeds and on other numbers of workers, until the time is over or one fails.
+# Repeats the tests of label stress, each round with other seeds and on other numbers of workers, until time is over or one fails.
 # usage: tests/stress.sh [MINUTES [PRESET [CTEST ARGUMENT...]]]    10 minutes of preset dev by default; chaos pauses before atomic
 # operations; tsan and asan look closer. SEED=N begins with what that round printed, and so repeats its numbers.
 set -euo pipefail

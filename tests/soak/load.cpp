@@ -271,7 +271,8 @@ void run_round(runtime& lasting, tally& all, std::mt19937_64& engine) {
 void submit_round(runtime& lasting, tally& all, std::mt19937_64& engine) {
     std::vector<std::future<int>> futures;
     for (int number = 0; number < 30; ++number)
-        futures.push_back(lasting.submit(number % 10 == 9 ? failing(all) : leaf(all, number, std::chrono::nanoseconds(engine() % 20'000))));
+        futures.push_back(lasting.submit(
+            number % 10 == 9 ? failing(all) : leaf(all, number, std::chrono::nanoseconds(engine() % 20'000))));
     int sum = 0;
     for (auto& future : futures) {
         try {

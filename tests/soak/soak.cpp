@@ -30,9 +30,9 @@ using seconds = std::chrono::duration<double>;
 constexpr int drivers = 3;
 
 void print(sample const& now, seconds since_begin, double tasks_each_second, std::uint64_t rounds_begun) {
-    std::printf("%8.1f s  %9.0f tasks/s  %8llu rounds  RSS %ld KiB  heap %ld KiB  %ld descriptors  %ld threads\n", since_begin.count(),
-                tasks_each_second, static_cast<unsigned long long>(rounds_begun), now.rss / 1024, now.heap / 1024, now.descriptors,
-                now.threads);
+    std::printf("%8.1f s  %9.0f tasks/s  %8llu rounds  RSS %ld KiB  heap %ld KiB  %ld descriptors  %ld threads\n",
+                since_begin.count(), tasks_each_second, static_cast<unsigned long long>(rounds_begun), now.rss / 1024,
+                now.heap / 1024, now.descriptors, now.threads);
     std::fflush(stdout);
 }
 
@@ -73,7 +73,8 @@ std::string soak(seconds length, tally& all) {
         auto const now = clock_type::now();
         if (now - printed >= std::max(seconds(1), length / 60)) {
             std::uint64_t const tasks = all.tasks;
-            print(samples.back(), now - begin, static_cast<double>(tasks - tasks_printed) / seconds(now - printed).count(), turns.begun());
+            print(samples.back(), now - begin, static_cast<double>(tasks - tasks_printed) / seconds(now - printed).count(),
+                  turns.begun());
             printed = now;
             tasks_printed = tasks;
         }
@@ -95,8 +96,8 @@ int main(int argc, char** argv) {
     std::map<std::string, leak> const leaks{{"memory", leak::memory}, {"descriptor", leak::descriptor}, {"thread", leak::thread}};
     char* end = nullptr;
     double const length = argc > 1 ? std::strtod(argv[1], &end) : 60;
-    bool const understood = argc <= 3 && (argc < 2 || (end != argv[1] && *end == '\0' && length > 0)) && (argc < 3 || leaks.contains(argv[2]));
-    if (!understood) {
+    bool const length_understood = argc < 2 || (end != argv[1] && *end == '\0' && length > 0);
+    if (argc > 3 || !length_understood || (argc == 3 && !leaks.contains(argv[2]))) {
         std::fputs("usage: soak [SECONDS] [memory|descriptor|thread]\n", stderr);
         return 2;
     }

@@ -53,7 +53,7 @@ std::uint32_t draw() noexcept {
 
 void change_mood() noexcept {
     if (mine.random == 0) mine.random = mix(seed + threads.fetch_add(1, std::memory_order_relaxed) * 0x9e37'79b9'7f4a'7c15) | 1;
-    constexpr std::uint32_t rarities[] = {3, 6, 6, 8, 8, 10, 10, 10};
+    constexpr std::uint32_t rarities[] = {4, 6, 8, 8, 10, 10, 12, 12};
     mine.rarity = rarities[draw() % 8];
     mine.points_left = 1 + draw() % points_per_mood;
 }
@@ -73,10 +73,10 @@ void pause_perhaps() noexcept {
     std::uint32_t const length = random >> 6 & 0x3f;
     // The system calls themselves: the C library's functions are the checker's, which come here. They may set errno.
     int const before = errno;
-    if (what >= 32) {
-        syscall(SYS_sched_yield);
+    if (what >= 8) {
+        spin(length < 60 ? 1 + length : 16 * length);  // some hundred nanoseconds, now and then some ten microseconds
     } else if (what > 0) {
-        spin(1 + length);  // up to some microseconds
+        syscall(SYS_sched_yield);  // few: where other programs want the processor, too, this one is away for milliseconds
     } else {
         std::timespec const some{0, 1'000 + static_cast<long>(length) * 1'000};
         syscall(SYS_nanosleep, &some, nullptr);

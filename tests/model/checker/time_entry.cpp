@@ -2,7 +2,6 @@
 // Clocks, sleeps, futexes and the process barrier. An execution's clock moves only when a deadline passes.
 #include <ctime>
 
-#include "chaos.hpp"
 #include "entry.hpp"
 #include "memory.hpp"
 #include "schedule.hpp"
@@ -57,10 +56,7 @@ using weft::model::engine::in_model;
 namespace engine = weft::model::engine;
 
 extern "C" void weft_model_pause() {
-    if (!in_model) {
-        weft::model::chaos::point();
-        return __builtin_ia32_pause();
-    }
+    if (!in_model) return __builtin_ia32_pause();
     entry const in(PLACE);
     engine::pause();
 }
