@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A mixed load for a long time, after which the process is to have no more memory, descriptors and threads than before.
-//     soak [SECONDS] [memory|descriptor|thread]     with the second argument it leaks that, and must notice
+//     soak [SECONDS [memory|descriptor|thread]]     with the second argument it leaks that, and must notice
+// Without arguments: WEFT_SOAK_SECONDS from the environment, or 5.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -95,10 +96,12 @@ std::string soak(seconds length, tally& all) {
 int main(int argc, char** argv) {
     std::map<std::string, leak> const leaks{{"memory", leak::memory}, {"descriptor", leak::descriptor}, {"thread", leak::thread}};
     char* end = nullptr;
-    double const length = argc > 1 ? std::strtod(argv[1], &end) : 60;
-    bool const length_understood = argc < 2 || (end != argv[1] && *end == '\0' && length > 0);
+    char const* const of_environment = std::getenv("WEFT_SOAK_SECONDS");
+    char const* const asked = argc > 1 ? argv[1] : of_environment ? of_environment : "5";
+    double const length = std::strtod(asked, &end);
+    bool const length_understood = end != asked && *end == '\0' && length > 0;
     if (argc > 3 || !length_understood || (argc == 3 && !leaks.contains(argv[2]))) {
-        std::fputs("usage: soak [SECONDS] [memory|descriptor|thread]\n", stderr);
+        std::fputs("usage: soak [SECONDS [memory|descriptor|thread]]\n", stderr);
         return 2;
     }
     tally all;
