@@ -45,6 +45,9 @@ public:
         if (state_.exchange(token, std::memory_order_release) == asleep) platform::wake_word(state_);
     }
 
+    // For the watchdog's report: whether the thread sleeps at this moment. relaxed: nothing follows from it.
+    [[nodiscard]] bool parked() const noexcept { return state_.load(std::memory_order_relaxed) == asleep; }
+
 private:
     static constexpr std::uint32_t empty = 0;
     static constexpr std::uint32_t asleep = 1;

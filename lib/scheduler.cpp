@@ -117,7 +117,8 @@ void scheduler::dump(std::ostream& out) const {
     else
         out << timers.timekeeper() << '\n';
     for (auto const& each : workers)
-        out << "  worker " << each->index() << ": " << each->forks.size() << " forks, " << each->ready.size() << " ready\n";
+        out << "  worker " << each->index() << ": " << each->forks.size() << " forks, " << each->ready.size() << " ready"
+            << (each->park.parked() ? ", parked\n" : "\n");
 }
 
 }  // namespace weft::detail

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Completion, cancellation and time limits raced on every awaitable: exactly one outcome each, nothing lost, nothing left.
-// WEFT_TEST_RACES=10000000 races so many times in each test case; the default takes seconds.
+// WEFT_TEST_SCALE=250 races ten million times in each test case; the default takes seconds.
 #include "support/catch.hpp"
 #include "support/counted.hpp"
 #include "support/foreign.hpp"
+#include "support/scale.hpp"
 #include "support/seed.hpp"
 #include "support/watchdog.hpp"
 
@@ -14,7 +15,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <future>
 #include <memory>
@@ -39,11 +39,8 @@ namespace {
 namespace config = weft::detail::config;
 
 long races() {
-    if (char const* const given = std::getenv("WEFT_TEST_RACES")) return std::strtol(given, nullptr, 10);
-    return config::tsan ? 4'000 : config::asan ? 10'000 : 40'000;
+    return weft::test::scaled(config::tsan ? 4'000 : config::asan ? 10'000 : 40'000);
 }
-
-std::chrono::milliseconds limit_of(long rounds) { return 60s + rounds / 1000 * 1s; }
 
 enum class op {
     sleep,
@@ -340,8 +337,8 @@ task<> race_all(std::mt19937_64& engine, weft::test::other_thread& thread, tally
 
 TEST_CASE("completion, cancellation and time limits: one outcome each", "[cancel][race][random]") {
     long const rounds = races() / 4;
-    auto const workers = GENERATE(2u, 4u, 8u, 16u);
-    watchdog const guard(limit_of(rounds), "one outcome each");
+    auto const workers = GENERATE(2u, 4u, 8u, weft::test::many_workers(16));
+    watchdog const guard(100s, "one outcome each");
     CAPTURE(weft::test::seed(), workers);
     std::mt19937_64 engine(weft::test::seed() + workers);
     census objects;
@@ -368,7 +365,7 @@ TEST_CASE("completion, cancellation and time limits: one outcome each", "[cancel
 TEST_CASE("a cancel and an end at one moment: true means cancelled", "[cancel][race]") {
     long const rounds = races() / 40;
     auto const workers = GENERATE(2u, 4u);
-    watchdog const guard(limit_of(rounds), "true means cancelled");
+    watchdog const guard(100s, "true means cancelled");
     weft::runtime runtime({.workers = workers});
     struct counts {
         long wrong = 0, values = 0, ends = 0;
@@ -400,7 +397,7 @@ TEST_CASE("a cancel and an end at one moment: true means cancelled", "[cancel][r
 TEST_CASE("tasks are cancelled while they begin", "[cancel][race]") {
     long const rounds = races() / 5;
     auto const workers = GENERATE(2u, 8u);
-    watchdog const guard(limit_of(rounds), "while they begin");
+    watchdog const guard(100s, "while they begin");
     census objects;
     weft::runtime runtime({.workers = workers});
     auto const wrong = runtime.run([&objects, rounds]() -> task<long> {
@@ -427,7 +424,7 @@ TEST_CASE("tasks are cancelled while they begin", "[cancel][race]") {
 TEST_CASE("runs end while their tasks spawn, sleep, await, time out and cancel each other", "[cancel][race][random]") {
     long const rounds = races() / 100;
     auto const workers = GENERATE(1u, 2u, 4u, 8u, 16u);
-    watchdog const guard(limit_of(rounds), "runs end");
+    watchdog const guard(100s, "runs end");
     CAPTURE(weft::test::seed(), workers);
     std::mt19937_64 engine(weft::test::seed() + workers);
     census objects;
@@ -493,7 +490,7 @@ TEST_CASE("runs end while their tasks spawn, sleep, await, time out and cancel e
 TEST_CASE("a limit that passes as the awaited task ends leaves nothing behind", "[cancel][race][timeout]") {
     long const rounds = races() / 10;
     auto const limit = GENERATE(0ns, 300ns);
-    watchdog const guard(limit_of(rounds), "nothing behind");
+    watchdog const guard(100s, "nothing behind");
     weft::runtime runtime({.workers = 2});
     auto const phantoms = runtime.run([rounds, limit]() -> task<long> {
         long thrown = 0;

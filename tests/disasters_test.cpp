@@ -3,6 +3,7 @@
 // a hang, which the watchdog reports, or as an error that a sanitizer sees.
 #include "support/catch.hpp"
 #include "support/foreign.hpp"
+#include "support/scale.hpp"
 #include "support/seed.hpp"
 #include "support/watchdog.hpp"
 
@@ -36,7 +37,7 @@ namespace {
 namespace config = weft::detail::config;
 
 // So many in release, fewer where a sanitizer makes each one slow.
-constexpr int scaled(int rounds) { return config::tsan ? rounds / 4 : config::asan ? rounds / 2 : rounds; }
+int scaled(int rounds) { return weft::test::scaled(config::tsan ? rounds / 4 : config::asan ? rounds / 2 : rounds); }
 
 weft::options workers(unsigned count) {
     weft::options settings;
@@ -68,7 +69,7 @@ weft::task<int> give(int number) { co_return number; }
 TEST_CASE("no wake-up is lost between the last look and the park: one job at a time from outside", "[disaster][stress]") {
     const weft::test::watchdog guard{60s, "jobs from outside into an idle pool"};
     std::mt19937 engine(static_cast<unsigned>(weft::test::seed()));
-    for (const unsigned count : {1u, 2u, 8u}) {
+    for (const unsigned count : {1u, 2u, weft::test::many_workers(8)}) {
         weft::runtime idle(workers(count));
         int wrong = 0;
         for (int round = 0; round < scaled(10'000); ++round) {
@@ -106,7 +107,7 @@ weft::task<> hand_on_to_the_last(std::atomic<int>& begun, int count, std::uint32
 
 TEST_CASE("no wake-up is lost when a worker spawns for a sleeping one: one job to and fro", "[disaster][stress]") {
     const weft::test::watchdog guard{60s, "a job spawned to and fro"};
-    for (const unsigned count : {2u, 3u, 8u}) {
+    for (const unsigned count : {2u, 3u, weft::test::many_workers(8)}) {
         std::atomic<int> begun{0};
         weft::run(hand_on_to_the_last(begun, scaled(10'000), static_cast<std::uint32_t>(weft::test::seed())), workers(count));
         CAPTURE(count);
@@ -136,14 +137,14 @@ weft::task<> gather_that_must_be_stolen(int rounds, std::uint32_t random) {
 
 TEST_CASE("no wake-up is lost when a gather forks for a sleeping worker", "[disaster][stress]") {
     const weft::test::watchdog guard{60s, "gathers whose children wait for each other"};
-    for (const unsigned count : {2u, 3u, 8u})
+    for (const unsigned count : {2u, 3u, weft::test::many_workers(8)})
         weft::run(gather_that_must_be_stolen(scaled(4'000), static_cast<std::uint32_t>(weft::test::seed())), workers(count));
     SUCCEED("all were stolen");
 }
 
 TEST_CASE("no wake-up is lost when all workers must take part", "[disaster][stress]") {
     const weft::test::watchdog guard{60s, "as many jobs as workers, each waits for all"};
-    for (const unsigned count : {2u, 4u, 8u}) {
+    for (const unsigned count : {2u, 4u, weft::test::many_workers(8)}) {
         weft::runtime pool(workers(count));
         for (int round = 0; round < scaled(500); ++round) {
             std::atomic<int> arrived{0};
@@ -257,7 +258,7 @@ weft::task<int> await_and_drop(int first, int rounds) {
 
 TEST_CASE("no frame is freed while its awaiter resumes, nor leaked by both", "[disaster][stress]") {
     const weft::test::watchdog guard{60s, "handles dropped while their task ends"};
-    for (const unsigned count : {2u, 8u}) {
+    for (const unsigned count : {2u, weft::test::many_workers(8)}) {
         weft::runtime pool(workers(count));
         int const wrong = pool.run([]() -> weft::task<int> {
             std::vector<weft::task<int>> all;
@@ -377,7 +378,7 @@ weft::task<> pass_the_gate(identities& all, std::atomic<int>& waiting, weft::joi
 TEST_CASE("a task knows its worker after a million suspensions", "[disaster][stress]") {
     const weft::test::watchdog guard{60s, "tasks that hop"};
     constexpr unsigned count = 4;
-    constexpr int rounds = scaled(1'000);
+    int const rounds = scaled(1'000);
     constexpr int tasks = 500;
     identities all(count);
     weft::run(
@@ -418,7 +419,7 @@ weft::task<> sleep_until_over(std::atomic<bool>& over) {
 
 TEST_CASE("a coroutine that has spent its turn is stolen whole", "[disaster][stress]") {
     const weft::test::watchdog guard{60s, "chains that are interrupted and stolen"};
-    for (const unsigned count : {2u, 8u}) {
+    for (const unsigned count : {2u, weft::test::many_workers(8)}) {
         int const sum = weft::run(
             []() -> weft::task<int> {
                 std::atomic<bool> over{false};
@@ -618,7 +619,7 @@ TEST_CASE("ready tasks are not starved by jobs from outside together with endles
 
 TEST_CASE("one post wakes one worker, not the herd", "[disaster][stress]") {
     const weft::test::watchdog guard{60s, "single posts into a large idle pool"};
-    constexpr int posts = scaled(1'000);
+    int const posts = scaled(1'000);
     weft::runtime pool(workers(16));
     auto const switches = [] {
         rusage usage{};

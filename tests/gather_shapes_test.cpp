@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Shapes of gather that are rare by chance: children that suspend in each way, in gathers inside each other.
 #include "support/catch.hpp"
+#include "support/scale.hpp"
 #include "support/watchdog.hpp"
 
 #include <weft/detail/config.hpp>
@@ -80,7 +81,7 @@ TEST_CASE("an inner gather ends late, while forks of the outer one wait", "[gath
 
 TEST_CASE("gather(gather(3, 4), 2) where 3 and 4 suspend", "[gather][stress]") {
     const weft::test::watchdog guard{60s, "children that suspend"};
-    constexpr int rounds = config::tsan ? 100 : 1'000;
+    int const rounds = weft::test::scaled(config::tsan ? 100 : 1'000);
     constexpr std::array all{suspension::none, suspension::yield, suspension::sleep};
     for (const unsigned workers : {1u, 2u, 8u}) {
         weft::runtime kept({.workers = workers});
@@ -98,7 +99,7 @@ TEST_CASE("gather(gather(3, 4), 2) where 3 and 4 suspend", "[gather][stress]") {
 
 TEST_CASE("every way to suspend in three levels of gather", "[gather][stress]") {
     const weft::test::watchdog guard{60s, "three levels of gather"};
-    constexpr int rounds = config::tsan ? 5 : 50;
+    int const rounds = weft::test::scaled(config::tsan ? 5 : 50);
     constexpr std::array all{suspension::none, suspension::yield, suspension::sleep};
     for (const unsigned workers : {1u, 2u, 8u}) {
         weft::runtime kept({.workers = workers});

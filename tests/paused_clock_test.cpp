@@ -282,6 +282,7 @@ TEST_CASE("runs and submissions from several threads are never taken for a deadl
 }
 
 TEST_CASE("one runtime at a time goes by a paused clock", "[paused_clock][misuse]") {
+    watchdog const guard(10s, "one runtime at a time");
     paused_clock clock;
     {
         weft::runtime first({.workers = 1, .clock = &clock});

@@ -4,6 +4,7 @@
 // schedule.
 #include "programs/checker.hpp"
 #include "support/catch.hpp"
+#include "support/scale.hpp"
 #include "support/seed.hpp"
 #include "support/watchdog.hpp"
 
@@ -20,7 +21,7 @@ namespace {
 
 namespace config = weft::detail::config;
 
-constexpr std::uint64_t programs = config::tsan || config::asan ? 3'000 : 10'000;
+auto const programs = static_cast<std::uint64_t>(weft::test::scaled(config::tsan || config::asan ? 3'000 : 10'000));
 
 void compare_with_oracle(unsigned workers) {
     const weft::test::watchdog guard{120s, "random programs on " + std::to_string(workers) + " workers"};
@@ -53,7 +54,7 @@ TEST_CASE("random programs come to what the oracle allows, on 8 workers", "[prog
 // was left that went later. Of this program one run in 150 did so on 8 workers.
 TEST_CASE("a program that has once left a frame behind", "[programs][stress]") {
     const weft::test::watchdog guard{120s, "a program that has once left a frame behind"};
-    constexpr int rounds = config::tsan || config::asan ? 1'000 : 4'000;
+    int const rounds = weft::test::scaled(config::tsan || config::asan ? 1'000 : 4'000);
     weft::test::program_checker checker;
     weft::test::seeded_choices from(778'085);
     weft::test::program made = weft::test::make_program(from);

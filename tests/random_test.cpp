@@ -2,6 +2,7 @@
 // weft/random.hpp: the values, their distribution, the errors, and what seed() promises to several threads.
 // Every test seeds the generators itself, with a fixed seed, so it draws the same numbers on each run.
 #include "support/catch.hpp"
+#include "support/watchdog.hpp"
 
 #include "weft/random.hpp"
 
@@ -9,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <chrono>
 #include <cmath>
 #include <coroutine>
 #include <cstdint>
@@ -570,6 +572,7 @@ TEST_CASE("seed repeats what other threads draw, in the order of their first dra
 }
 
 TEST_CASE("a thread that has drawn already notices a new seed, even the same one again", "[random][seed]") {
+    const weft::test::watchdog guard{std::chrono::seconds{60}, "a new seed, noticed by a thread"};
     std::atomic<int> turn{0};
     std::vector<std::vector<std::uint64_t>> drawn;
     std::thread other([&] {
@@ -676,6 +679,7 @@ TEST_CASE("an engine kept across a suspension draws from the thread it is resume
 }
 
 TEST_CASE("threads draw at the same time, each its own stream", "[random][concurrency]") {
+    const weft::test::watchdog guard{std::chrono::seconds{60}, "threads draw at the same time, each its own stream"};
     constexpr std::uint64_t n = 27;
     rnd::seed(n);
     constexpr std::size_t draws = 5000;
@@ -706,6 +710,7 @@ TEST_CASE("threads draw at the same time, each its own stream", "[random][concur
 }
 
 TEST_CASE("threads draw and seed at the same time", "[random][concurrency]") {
+    const weft::test::watchdog guard{std::chrono::seconds{60}, "threads draw and seed at the same time"};
     rnd::seed(28);
     std::atomic<int> wrong{0};
     std::vector<std::thread> threads;
@@ -735,6 +740,7 @@ TEST_CASE("threads draw and seed at the same time", "[random][concurrency]") {
 }
 
 TEST_CASE("a seed holds for every thread that is told of it, whatever went on before", "[random][concurrency]") {
+    const weft::test::watchdog guard{std::chrono::seconds{60}, "a seed for every thread"};
     constexpr std::uint64_t last = 1'000'000;
     rnd::seed(last);
     std::vector<std::vector<std::uint64_t>> streams;

@@ -3,6 +3,7 @@
 // injector, putting things in order after they were cancelled. Nothing is lost, nothing hangs, nothing leaks, from several threads
 // at once.
 #include "support/catch.hpp"
+#include "support/scale.hpp"
 #include "support/seed.hpp"
 #include "support/watchdog.hpp"
 
@@ -27,7 +28,7 @@ namespace {
 
 namespace config = weft::detail::config;
 
-constexpr int runtimes = config::tsan || config::asan ? 200 : 400;
+int const runtimes = weft::test::scaled(config::tsan || config::asan ? 200 : 400);
 constexpr int threads_at_once = 3;
 
 // How many objects live in frames: none after the end, or a frame was lost.
@@ -327,8 +328,8 @@ TEST_CASE("run cancels all that its task has spawned, in every state, and waits 
 
 TEST_CASE("several threads run and submit on one runtime", "[runtime][shutdown][stress]") {
     const weft::test::watchdog guard{60s, "run and submit at once"};
-    constexpr int rounds = runtimes / 8;
-    for (const unsigned workers : {1u, 2u, 8u}) {
+    int const rounds = runtimes / 8;
+    for (const unsigned workers : {1u, 2u, weft::test::many_workers(8)}) {
         for (const bool cut_off : {false, true}) {
             std::atomic<int> reports{0};
             // Those of a thread wait for their own.
@@ -432,7 +433,7 @@ TEST_CASE("submit and spawn race with the destructor: what was accepted runs or 
     int not_refused = 0;
     int cancelled_twice = 0;
     for (int round = 0; round < runtimes / 4; ++round) {
-        for (const unsigned workers : {1u, 2u, 8u}) {
+        for (const unsigned workers : {1u, 2u, weft::test::many_workers(8)}) {
             submitting all;
             std::array<submissions, submitters> each;
             std::vector<std::future<void>> futures;

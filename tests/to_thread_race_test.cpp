@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The end of a function raced with the cancellation of who awaits it: one outcome each, every function that begins ends, nothing is
-// left. WEFT_TEST_RACES=10000000 races so many times in each test case; the default takes seconds.
+// left. WEFT_TEST_SCALE=250 races ten million times in each test case; the default takes seconds.
 #include "support/catch.hpp"
 #include "support/counted.hpp"
 #include "support/foreign.hpp"
+#include "support/scale.hpp"
 #include "support/seed.hpp"
 #include "support/watchdog.hpp"
 
@@ -13,7 +14,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <random>
 #include <stdexcept>
@@ -34,11 +34,8 @@ namespace {
 namespace config = weft::detail::config;
 
 long races() {
-    if (char const* const given = std::getenv("WEFT_TEST_RACES")) return std::strtol(given, nullptr, 10);
-    return config::tsan ? 4'000 : config::asan ? 10'000 : 40'000;
+    return weft::test::scaled(config::tsan ? 4'000 : config::asan ? 10'000 : 40'000);
 }
-
-std::chrono::milliseconds limit_of(long rounds) { return 60s + rounds / 1000 * 1s; }
 
 void spin(int turns) {
     for (int turn = 0; turn < turns; ++turn) asm volatile("");
@@ -89,7 +86,7 @@ TEST_CASE("a function that ends as its task is cancelled: true means cancelled",
     auto const workers = GENERATE(1u, 2u, 4u);
     auto const threads = GENERATE(1u, 3u);
     bool const outside = GENERATE(false, true);
-    watchdog const guard(limit_of(rounds), "true means cancelled");
+    watchdog const guard(100s, "true means cancelled");
     CAPTURE(weft::test::seed(), workers, threads, outside);
     std::mt19937_64 engine(weft::test::seed());
     tally all;
@@ -144,7 +141,7 @@ TEST_CASE("functions that end as a time limit passes", "[to_thread][timeout][rac
     long const rounds = races() / 40;
     auto const workers = GENERATE(1u, 2u, 4u);
     auto const threads = GENERATE(1u, 4u);
-    watchdog const guard(limit_of(rounds), "time limits");
+    watchdog const guard(100s, "time limits");
     CAPTURE(weft::test::seed(), workers, threads);
     std::mt19937_64 engine(weft::test::seed());
     tally all;
@@ -179,7 +176,7 @@ TEST_CASE("functions that end as a time limit passes", "[to_thread][timeout][rac
 
 TEST_CASE("runs and runtimes that end while functions run, stand in line and end", "[to_thread][shutdown][race][random]") {
     long const rounds = races() / 100;
-    watchdog const guard(limit_of(rounds) + 60s, "runs and runtimes end");
+    watchdog const guard(160s, "runs and runtimes end");
     CAPTURE(weft::test::seed());
     std::mt19937_64 engine(weft::test::seed());
     auto const random_length = [&] { return static_cast<int>(engine() % 20'000); };

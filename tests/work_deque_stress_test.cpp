@@ -2,6 +2,7 @@
 // The work-stealing deque between threads: one owner against three thieves, both uses, from the smallest capacity. Every element is
 // taken exactly once, and it brings along what its owner wrote before it was pushed.
 #include "support/catch.hpp"
+#include "support/scale.hpp"
 #include "support/seed.hpp"
 #include "support/watchdog.hpp"
 
@@ -26,7 +27,7 @@ namespace {
 namespace config = weft::detail::config;
 
 constexpr int thieves = 3;
-constexpr int rounds = config::tsan ? 20 : config::asan ? 40 : 100;
+const int rounds = weft::test::scaled(config::tsan ? 20 : config::asan ? 40 : 100);
 constexpr std::uint32_t elements_per_round = config::tsan ? 5'000 : 20'000;
 
 // Plain fields: a sanitizer sees it if the deque does not order them.

@@ -10,8 +10,8 @@
 
 namespace weft::test {
 
-// After the limit (ten times as long under a sanitizer) prints the test's name, its seed and the state of every live runtime to
-// stderr, and aborts. The destructor disarms it:
+// After the limit (ten times as long under a sanitizer, with WEFT_CHAOS or WEFT_TEST_WORKERS, and longer by WEFT_TEST_SCALE) prints
+// the test's name, its seed and the state of every live runtime to stderr, and aborts. The destructor disarms it:
 //
 //     weft::test::watchdog guard{std::chrono::seconds{10}, "gather of stolen children"};
 class watchdog {

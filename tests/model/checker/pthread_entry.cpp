@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <cerrno>
 
+#include "chaos.hpp"
 #include "entry.hpp"
 #include "pthreads.hpp"
 #include "trace.hpp"
@@ -39,6 +40,7 @@ namespace pthreads = weft::model::engine::pthreads;
 // An entry that an execution does not see calls the real function.
 #define OUTSIDE(name, ...)                                                \
     if (!in_model) {                                                      \
+        weft::model::chaos::point();                                      \
         static decltype(::name)* known = nullptr;                         \
         return engine::real<decltype(::name)>(#name, known)(__VA_ARGS__); \
     }                                                                     \

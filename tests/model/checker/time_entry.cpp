@@ -56,7 +56,7 @@ using weft::model::engine::in_model;
 namespace engine = weft::model::engine;
 
 extern "C" void weft_model_pause() {
-    if (!in_model) return;
+    if (!in_model) return __builtin_ia32_pause();
     entry const in(PLACE);
     engine::pause();
 }

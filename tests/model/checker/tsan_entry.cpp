@@ -3,6 +3,7 @@
 // lib/tsan/rtl/tsan_interface.h and tsan_interface_atomic.h, which g++ and clang share.
 #include <cstring>
 
+#include "chaos.hpp"
 #include "entry.hpp"
 #include "memory.hpp"
 #include "shadow.hpp"
@@ -39,14 +40,22 @@ constexpr int order_of(int order) noexcept { return order & 0xF; }
 
 template <class Value>
 Value load(Value const volatile* at, int order, void const* place) noexcept {
-    if (!in_model) return __atomic_load_n(at, __ATOMIC_SEQ_CST);
+    if (!in_model) {
+        chaos::point();
+        return __atomic_load_n(at, __ATOMIC_SEQ_CST);
+    }
     entry const in(place);
     return static_cast<Value>(memory::load(number(at), sizeof(Value), order_of(order)));
 }
 
 template <class Value>
 void store(Value volatile* at, Value value, int order, void const* place) noexcept {
-    if (!in_model) return __atomic_store_n(at, value, __ATOMIC_SEQ_CST);
+    if (!in_model) {
+        chaos::point();
+        // A weaker store stays in the processor's buffer for a while, as it does in what users get.
+        if (order_of(order) != __ATOMIC_SEQ_CST) return __atomic_store_n(at, value, __ATOMIC_RELEASE);
+        return __atomic_store_n(at, value, __ATOMIC_SEQ_CST);
+    }
     entry const in(place);
     memory::store(number(at), sizeof(Value), bits_of(value), order_of(order));
 }
@@ -54,6 +63,7 @@ void store(Value volatile* at, Value value, int order, void const* place) noexce
 template <class Value>
 Value modify(Value volatile* at, Value value, operation what, int order, void const* place) noexcept {
     if (!in_model) {
+        chaos::point();
         switch (what) {
             case operation::exchange:
                 return __atomic_exchange_n(at, value, __ATOMIC_SEQ_CST);
@@ -78,7 +88,10 @@ Value modify(Value volatile* at, Value value, operation what, int order, void co
 template <class Value>
 bool compare_exchange(Value volatile* at, Value* expected, Value desired, int success, int failure, bool weak,
                       void const* place) noexcept {
-    if (!in_model) return __atomic_compare_exchange_n(at, expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    if (!in_model) {
+        chaos::point();
+        return __atomic_compare_exchange_n(at, expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
     entry const in(place);
     std::uint64_t before = bits_of(*expected);
     bool const done =
@@ -187,7 +200,7 @@ ATOMIC(32, std::uint32_t)
 ATOMIC(64, std::uint64_t)
 
 WEFT_MODEL_ENTRY void __tsan_atomic_thread_fence(int order) {
-    if (!in_model) return;
+    if (!in_model) return __atomic_thread_fence(__ATOMIC_SEQ_CST);
     engine::entry const in(PLACE);
     engine::memory::fence(engine::order_of(order));
 }
