@@ -128,7 +128,7 @@ TEST_CASE("injector: two push", "[model]") {
 }
 
 TEST_CASE("injector: two pop", "[model]") {
-    explore("2 consumers", 2, [] {
+    explore("2 consumers", 1, [] {
         injector queue;
         std::array<frame, 2> jobs;
         push(queue, jobs[0], 1);
@@ -179,7 +179,7 @@ TEST_CASE("injector, chain: two push, one pops", "[model]") {
 }
 
 TEST_CASE("injector, chain: two pop, and what came first goes first", "[model]") {
-    explore("chain, 2 consumers", model::unbounded, [] {
+    explore("chain, 2 consumers", 3, [] {
         injector queue;
         std::array<frame, 3> jobs;
         chain(queue, jobs[0], 1);
