@@ -274,9 +274,9 @@ TEST_CASE("a livelock is found, and spinning that ends is none", "[failures]") {
 }
 
 TEST_CASE("exceptions", "[failures]") {
-    CHECK_THAT(failure_of("leaves the body", [] { throw std::runtime_error("out of the body"); }), ContainsSubstring("out of the body"));
-    CHECK_THAT(failure_of("leaves a thread",
-                          [] { std::thread([] { throw std::runtime_error("out of a thread"); }).join(); }),
+    CHECK_THAT(failure_of("leaves the body", [] { throw std::runtime_error("out of the body"); }),
+               ContainsSubstring("out of the body"));
+    CHECK_THAT(failure_of("leaves a thread", [] { std::thread([] { throw std::runtime_error("out of a thread"); }).join(); }),
                ContainsSubstring("exception"));
     CHECK_THAT(failure_of("a thread that nobody joins", [] { std::thread thread([] {}); }), ContainsSubstring("std::terminate"));
     is_right("two threads are each in a handler", [] {

@@ -9,8 +9,8 @@
 namespace weft::model {
 
 // Explores, prints what was explored, and fails the test case if anything was found or if not everything within the bounds was seen
-// (but for random walks and replays). In a program that is run with --expect-failure (a seeded bug), finding something is what it is
-// for.
+// (but for random walks and replays). In a program that is run with --expect-failure (a seeded bug), finding something is what it
+// is for.
 void verify(options const& wanted, std::function<void()> const& body);
 
 }  // namespace weft::model

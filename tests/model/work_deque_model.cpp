@@ -15,8 +15,8 @@ namespace {
 
 namespace model = weft::model;
 
-// What a job is to the scheduler: something plain that is written by who pushes, and used by who takes. Taking it twice is a race, or
-// seen by the count.
+// What a job is to the scheduler: something plain that is written by who pushes, and used by who takes. Taking it twice is a race,
+// or seen by the count.
 struct job {
     int number = 0;
     int taken = 0;

@@ -21,8 +21,8 @@
 #if defined(__SANITIZE_THREAD__)
 #define WEFT_TSAN 1
 #endif
-// WEFT_MODEL: built for the model checker of tests/model/, which takes the thread sanitizer's place behind the compiler, but wants to see
-// what users get.
+// WEFT_MODEL: built for the model checker of tests/model/, which takes the thread sanitizer's place behind the compiler, but wants
+// to see what users get.
 #if defined(WEFT_MODEL)
 #undef WEFT_TSAN
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// From addresses to whatever an execution keeps about them. Emptied by counting up the generation; no memory is taken or given back.
+// From addresses to whatever an execution keeps about them. Emptied by counting up the generation; no memory is taken or given
+// back.
 #pragma once
 
 #include <array>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "arena.hpp"
 
+#include <sys/mman.h>
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <sys/mman.h>
 
 #include "execution.hpp"
 #include "shadow.hpp"
@@ -38,7 +38,8 @@ header* header_of(void const* block) noexcept { return const_cast<header*>(stati
 
 void prepare() {
     if (memory != nullptr) return;
-    void* const mapped = mmap(nullptr, stacks_size + heap_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const mapped =
+        mmap(nullptr, stacks_size + heap_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED) {
         std::perror("model checker: memory");
         std::abort();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The memory of an execution: stacks, and a heap in which no address is used twice, so that use after free is found and a replay sees
-// the same addresses.
+// The memory of an execution: stacks, and a heap in which no address is used twice, so that use after free is found and a replay
+// sees the same addresses.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "execution.hpp"
 
-#include <bit>
 #include <cxxabi.h>
+#include <bit>
 #include <exception>
 #include <typeinfo>
 
@@ -36,7 +36,7 @@ struct ways {
     }
 };
 
-std::uint32_t blocked_where(bool model_thread::* what) noexcept {
+std::uint32_t blocked_where(bool model_thread::*what) noexcept {
     std::uint32_t found = 0;
     for (std::uint32_t rest = execution.blocked; rest != 0; rest &= rest - 1) {
         model_thread const& each = execution.threads[static_cast<std::size_t>(std::countr_zero(rest))];

@@ -55,15 +55,15 @@ struct model_thread {
     int id = 0;
     fibre context;
     view now;
-    view to_acquire;       // what an acquire fence will make known: the messages of relaxed loads
-    view released;         // what relaxed stores pass on since the last release fence
+    view to_acquire;  // what an acquire fence will make known: the messages of relaxed loads
+    view released;    // what relaxed stores pass on since the last release fence
     bool has_released = false;
     bool finished = false;
     bool detached = false;
     bool first_step_chosen = false;  // who scheduled a new thread has chosen its first step, too
     bool timed = false;              // blocked with a deadline
     bool timed_out = false;
-    bool spurious = false;           // blocked where a wait may end for no reason
+    bool spurious = false;  // blocked where a wait may end for no reason
     std::int64_t deadline = 0;
     void const* waits_for = nullptr;
     next_step next;
@@ -87,8 +87,8 @@ struct execution_state {
     std::uint32_t blocked = 0;   // waiting for something; the others have ended
     std::uint32_t spinning = 0;  // paused; not scheduled until something changes
     std::uint32_t fresh = 0;     // everybody spun: these read the latest stores only
-    // Sleep sets (Godefroid, "Partial-order methods for the verification of concurrent systems", 1996): what would happen if these were
-    // scheduled now has been seen already.
+    // Sleep sets (Godefroid, "Partial-order methods for the verification of concurrent systems", 1996): what would happen if these
+    // were scheduled now has been seen already.
     std::uint32_t asleep = 0;
     int steps = 0;
     int preemptions = 0;

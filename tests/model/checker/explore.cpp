@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <sys/single_threaded.h>
 #include <array>
 #include <chrono>
 #include <csetjmp>
@@ -9,7 +10,6 @@
 #include <exception>
 #include <memory>
 #include <ostream>
-#include <sys/single_threaded.h>
 
 #include "arena.hpp"
 #include "execution.hpp"
@@ -121,8 +121,9 @@ outcome explore(options const& wanted, std::function<void()> const& body) {
         seen.longest = std::max(seen.longest, execution.steps);
         if (!execution.failed && !choices::all_asked()) {
             execution.failed = true;
-            execution.failure = "nondeterminism: an execution ended before it had made the choices that it began with. The body depends "
-                                "on something that is not made anew for each execution";
+            execution.failure =
+                "nondeterminism: an execution ended before it had made the choices that it began with. The body depends "
+                "on something that is not made anew for each execution";
         }
         if (execution.failed) explain(seen, *guard, with, body);
         return !execution.failed && seen.failure.empty();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "fibre.hpp"
 
-#include <cstring>
 #include <cxxabi.h>
 #include <link.h>
+#include <cstring>
 #include <new>
 
 namespace weft::model::engine {
@@ -78,6 +78,8 @@ void switch_fibre(fibre& from, fibre& to) noexcept {
     arrive(context::jump_fcontext(to.context, &from));
 }
 
-bool is_thread_local(std::uintptr_t address) noexcept { return address - reinterpret_cast<std::uintptr_t>(locals.block) < locals.size; }
+bool is_thread_local(std::uintptr_t address) noexcept {
+    return address - reinterpret_cast<std::uintptr_t>(locals.block) < locals.size;
+}
 
 }  // namespace weft::model::engine

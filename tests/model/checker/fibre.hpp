@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The threads of an execution are fibres of one thread of the operating system. A fibre has a stack, the executable's thread_locals,
-// and the exceptions it is handling.
+// The threads of an execution are fibres of one thread of the operating system. A fibre has a stack, the executable's
+// thread_locals, and the exceptions it is handling.
 #pragma once
 
 #include <array>

@@ -78,7 +78,9 @@ WEFT_MODEL_ENTRY void* scalable_malloc(std::size_t size) { return engine::alloca
 WEFT_MODEL_ENTRY void scalable_free(void* block) { engine::release(block, PLACE); }
 WEFT_MODEL_ENTRY void* scalable_calloc(std::size_t count, std::size_t size) { return calloc(count, size); }
 WEFT_MODEL_ENTRY void* scalable_realloc(void* block, std::size_t size) { return engine::reallocate(block, size, PLACE); }
-WEFT_MODEL_ENTRY void* scalable_aligned_malloc(std::size_t size, std::size_t alignment) { return engine::allocate(size, alignment, PLACE); }
+WEFT_MODEL_ENTRY void* scalable_aligned_malloc(std::size_t size, std::size_t alignment) {
+    return engine::allocate(size, alignment, PLACE);
+}
 WEFT_MODEL_ENTRY void scalable_aligned_free(void* block) { engine::release(block, PLACE); }
 WEFT_MODEL_ENTRY std::size_t scalable_msize(void* block) { return engine::arena::owns(block) ? engine::arena::size_of(block) : 0; }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "memory.hpp"
 
+#include <sys/mman.h>
 #include <array>
 #include <cstring>
-#include <sys/mman.h>
 #include <vector>
 
 #include "address_map.hpp"
@@ -32,7 +32,7 @@ struct location {
     std::size_t size = 0;
     int index = 0;
     std::vector<stored> stores;
-    vector_clock read{};     // when each thread last read and wrote it, for races with plain accesses
+    vector_clock read{};  // when each thread last read and wrote it, for races with plain accesses
     vector_clock written{};
     std::array<stale_read, max_threads> stale{};
 
@@ -77,7 +77,8 @@ message const* both(message const* one, message const* other) noexcept {
     message* const made = new_message(std::max(one->count, other->count));
     for (std::size_t i = 0; i < made->clock.size(); ++i) made->clock[i] = std::max(one->clock[i], other->clock[i]);
     for (int i = 0; i < made->count; ++i)
-        made->seen()[i] = std::max(i < one->count ? one->seen()[i] : std::int16_t{0}, i < other->count ? other->seen()[i] : std::int16_t{0});
+        made->seen()[i] =
+            std::max(i < one->count ? one->seen()[i] : std::int16_t{0}, i < other->count ? other->seen()[i] : std::int16_t{0});
     return made;
 }
 
@@ -180,19 +181,27 @@ void note_read(location& at, std::int16_t index, int order) noexcept {
 
 std::uint64_t result_of(operation what, std::uint64_t before, std::uint64_t operand) noexcept {
     switch (what) {
-        case operation::exchange: return operand;
-        case operation::add: return before + operand;
-        case operation::sub: return before - operand;
-        case operation::bit_and: return before & operand;
-        case operation::bit_or: return before | operand;
-        case operation::bit_xor: return before ^ operand;
-        case operation::bit_nand: return ~(before & operand);
+        case operation::exchange:
+            return operand;
+        case operation::add:
+            return before + operand;
+        case operation::sub:
+            return before - operand;
+        case operation::bit_and:
+            return before & operand;
+        case operation::bit_or:
+            return before | operand;
+        case operation::bit_xor:
+            return before ^ operand;
+        case operation::bit_nand:
+            return ~(before & operand);
     }
     __builtin_unreachable();
 }
 
 char const* name_of(operation what) noexcept {
-    constexpr std::array<char const*, 7> names{"exchange", "fetch_add", "fetch_sub", "fetch_and", "fetch_or", "fetch_xor", "fetch_nand"};
+    constexpr std::array<char const*, 7> names{"exchange", "fetch_add", "fetch_sub", "fetch_and",
+                                               "fetch_or", "fetch_xor", "fetch_nand"};
     return names[static_cast<std::size_t>(what)];
 }
 
@@ -236,7 +245,8 @@ void store(std::uintptr_t address, std::size_t size, std::uint64_t value, int or
     stepped(true);
 }
 
-std::uint64_t read_modify_write(std::uintptr_t address, std::size_t size, operation what, std::uint64_t operand, int order) noexcept {
+std::uint64_t read_modify_write(std::uintptr_t address, std::size_t size, operation what, std::uint64_t operand,
+                                int order) noexcept {
     step(access_of(address, order, next_step::writes));
     location& at = begin_access(address, size, true);
     stored const before = at.stores.back();
@@ -249,8 +259,8 @@ std::uint64_t read_modify_write(std::uintptr_t address, std::size_t size, operat
     return before.value;
 }
 
-bool compare_exchange(std::uintptr_t address, std::size_t size, std::uint64_t& expected, std::uint64_t desired, int success, int failure,
-                      bool weak) noexcept {
+bool compare_exchange(std::uintptr_t address, std::size_t size, std::uint64_t& expected, std::uint64_t desired, int success,
+                      int failure, bool weak) noexcept {
     step(access_of(address, sequential(failure) ? failure : success, next_step::writes));
     location& at = begin_access(address, size, true);
     expected = cut(expected, size);
@@ -268,7 +278,8 @@ bool compare_exchange(std::uintptr_t address, std::size_t size, std::uint64_t& e
     std::array<std::int16_t, 64> others{};
     int count = latest_one.value == expected ? 1 : 0;
     for (int i = at.last(); i >= oldest(at, failure) && count < static_cast<int>(others.size()); --i)
-        if (at.stores[static_cast<std::size_t>(i)].value != expected) others[static_cast<std::size_t>(count++)] = static_cast<std::int16_t>(i);
+        if (at.stores[static_cast<std::size_t>(i)].value != expected)
+            others[static_cast<std::size_t>(count++)] = static_cast<std::int16_t>(i);
     int const chosen = choose_store(count);
     if (latest_one.value == expected && chosen == 0) {
         note_read(at, at.last(), success);
@@ -339,7 +350,8 @@ void plain_access(std::uintptr_t cell, std::uint8_t bytes, bool writes) noexcept
         for (std::size_t thread = 0; thread < clock.size(); ++thread) {
             if (thread == static_cast<std::size_t>(current_thread())) continue;
             if (at.written[thread] > clock[thread] || (writes && at.read[thread] > clock[thread]))
-                fail(writes ? "data race: atomic access and plain write, unordered" : "data race: atomic write and plain read, unordered");
+                fail(writes ? "data race: atomic access and plain write, unordered"
+                            : "data race: atomic write and plain read, unordered");
         }
         if (writes) *known = -1;  // something new is there
     }

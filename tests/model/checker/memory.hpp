@@ -17,9 +17,10 @@ void reset() noexcept;
 std::uint64_t load(std::uintptr_t address, std::size_t size, int order) noexcept;
 void store(std::uintptr_t address, std::size_t size, std::uint64_t value, int order) noexcept;
 // The value before.
-std::uint64_t read_modify_write(std::uintptr_t address, std::size_t size, operation what, std::uint64_t operand, int order) noexcept;
-bool compare_exchange(std::uintptr_t address, std::size_t size, std::uint64_t& expected, std::uint64_t desired, int success, int failure,
-                      bool weak) noexcept;
+std::uint64_t read_modify_write(std::uintptr_t address, std::size_t size, operation what, std::uint64_t operand,
+                                int order) noexcept;
+bool compare_exchange(std::uintptr_t address, std::size_t size, std::uint64_t& expected, std::uint64_t desired, int success,
+                      int failure, bool weak) noexcept;
 void fence(int order) noexcept;
 // As if every thread executed a seq_cst fence now.
 void fence_everywhere() noexcept;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The model checker: runs a small concurrent program again and again until every interleaving and every stale read within the bounds
-// has been seen. ../README.md tells how to write a model and what is not covered.
+// The model checker: runs a small concurrent program again and again until every interleaving and every stale read within the
+// bounds has been seen. ../README.md tells how to write a model and what is not covered.
 #pragma once
 
 #include <cstddef>
@@ -18,32 +18,33 @@ inline constexpr int unbounded = 1'000'000;
 
 struct options {
     std::string name = "model";
-    // How often a thread that could go on is interrupted, in one execution. Leaving a blocked, spinning or ended thread costs nothing.
+    // How often a thread that could go on is interrupted, in one execution. Leaving a blocked, spinning or ended thread costs
+    // nothing.
     int preemptions = 2;
-    int max_steps = 5'000;                  // visible operations in one execution; more is a livelock
-    std::uint64_t max_executions = 0;       // 0: as many as there are
-    int spurious_cas_failures = 1;          // of compare_exchange_weak, in one execution (g++ only: clang does not tell which is weak)
-    int spurious_wakeups = 0;               // of futexes and condition variables, in one execution
-    int early_timeouts = 1;                 // deadlines that pass although some thread could go on, in one execution
-    bool stale_reads = true;                // false: sequential consistency, for what has too many reads
-    bool process_barrier = true;            // what prepare_process_barrier() answers
-    bool check_leaks = true;                // what is allocated in the body is freed in it
-    bool sleep_sets = true;                 // skip orders of independent steps; used only where preemptions are unbounded
-    std::uint64_t random_executions = 0;    // not 0: so many random walks instead of the search
-    std::uint64_t seed = 1;                 // of the random walks
-    std::string replay;                     // not empty: the one execution that has these choices (outcome::choices)
+    int max_steps = 5'000;             // visible operations in one execution; more is a livelock
+    std::uint64_t max_executions = 0;  // 0: as many as there are
+    int spurious_cas_failures = 1;     // of compare_exchange_weak, in one execution (g++ only: clang does not tell which is weak)
+    int spurious_wakeups = 0;          // of futexes and condition variables, in one execution
+    int early_timeouts = 1;            // deadlines that pass although some thread could go on, in one execution
+    bool stale_reads = true;           // false: sequential consistency, for what has too many reads
+    bool process_barrier = true;       // what prepare_process_barrier() answers
+    bool check_leaks = true;           // what is allocated in the body is freed in it
+    bool sleep_sets = true;            // skip orders of independent steps; used only where preemptions are unbounded
+    std::uint64_t random_executions = 0;  // not 0: so many random walks instead of the search
+    std::uint64_t seed = 1;               // of the random walks
+    std::string replay;                   // not empty: the one execution that has these choices (outcome::choices)
 };
 
 struct outcome {
-    std::string failure;      // empty: none was found
-    std::string trace;        // how it came about, one line for each step
-    std::string choices;      // for options::replay
-    std::uint64_t seed = 0;   // of the random walk that failed
+    std::string failure;     // empty: none was found
+    std::string trace;       // how it came about, one line for each step
+    std::string choices;     // for options::replay
+    std::uint64_t seed = 0;  // of the random walk that failed
     std::uint64_t executions = 0;
     std::uint64_t pruned = 0;  // of these, ended early because another execution shows the same
-    bool exhausted = false;   // nothing is left within the bounds
-    int longest = 0;          // steps of the longest execution
-    int preemptions = 0;      // the bound
+    bool exhausted = false;    // nothing is left within the bounds
+    int longest = 0;           // steps of the longest execution
+    int preemptions = 0;       // the bound
     std::string name;
     double seconds = 0;
 };
@@ -56,10 +57,10 @@ WEFT_MODEL_API outcome explore(options const& wanted, std::function<void()> cons
 
 // In the body and its threads:
 using thread = std::thread;
-WEFT_MODEL_API void check(bool condition, char const* text);  // false: this execution has failed
-WEFT_MODEL_API int choose(int count);                          // each of 0 .. count-1 is tried
+WEFT_MODEL_API void check(bool condition, char const* text);     // false: this execution has failed
+WEFT_MODEL_API int choose(int count);                            // each of 0 .. count-1 is tried
 WEFT_MODEL_API void name(void const* object, char const* text);  // how the trace calls the object at this address
-WEFT_MODEL_API bool running() noexcept;                           // whether the caller is in an execution
+WEFT_MODEL_API bool running() noexcept;                          // whether the caller is in an execution
 
 // What the operating system does; platform_model.cpp stands in front of them.
 WEFT_MODEL_API void wait_on_word(void const* word, std::uint32_t expected, bool timed, std::int64_t deadline) noexcept;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "places.hpp"
 
+#include <link.h>
+#include <unistd.h>
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
-#include <link.h>
 #include <map>
-#include <unistd.h>
 
 namespace weft::model::engine {
 
@@ -32,9 +32,7 @@ int find_executable(dl_phdr_info* object, std::size_t, void* found) {
     return 1;
 }
 
-bool is_ours(std::string const& file) {
-    return file.rfind("/usr/", 0) != 0 && file.rfind("??", 0) != 0;
-}
+bool is_ours(std::string const& file) { return file.rfind("/usr/", 0) != 0 && file.rfind("??", 0) != 0; }
 
 // Shorter: from the folder that all of the project's files are in.
 std::string shortened(std::string file) {

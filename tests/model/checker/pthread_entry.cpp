@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // POSIX threads, as the standard library uses them.
-#include <cerrno>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
+#include <cerrno>
 
 #include "entry.hpp"
 #include "pthreads.hpp"
@@ -37,11 +37,11 @@ namespace engine = weft::model::engine;
 namespace pthreads = weft::model::engine::pthreads;
 
 // An entry that an execution does not see calls the real function.
-#define OUTSIDE(name, ...)                                          \
-    if (!in_model) {                                                \
-        static decltype(::name)* known = nullptr;                   \
+#define OUTSIDE(name, ...)                                                \
+    if (!in_model) {                                                      \
+        static decltype(::name)* known = nullptr;                         \
         return engine::real<decltype(::name)>(#name, known)(__VA_ARGS__); \
-    }                                                               \
+    }                                                                     \
     entry const in(__builtin_return_address(0))
 
 WEFT_MODEL_ENTRY int pthread_create(pthread_t* name, pthread_attr_t const* how, void* (*start)(void*), void* argument) noexcept {

@@ -43,7 +43,8 @@ lock_state& state_of(void const* mutex) noexcept {
 next_step use_of(void const* mutex) noexcept { return {reinterpret_cast<std::uintptr_t>(mutex), next_step::writes}; }
 
 void wake(std::uint32_t threads) noexcept {
-    for (; threads != 0; threads &= threads - 1) make_runnable(execution.threads[static_cast<std::size_t>(std::countr_zero(threads))]);
+    for (; threads != 0; threads &= threads - 1)
+        make_runnable(execution.threads[static_cast<std::size_t>(std::countr_zero(threads))]);
 }
 
 void take(lock_state& mutex) noexcept {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The C++ runtime's own: local statics, destructors of thread_locals, and the end of the program.
+#include <cxxabi.h>
 #include <cstdlib>
 #include <string>
 
@@ -14,7 +15,7 @@ namespace engine = weft::model::engine;
 #define PLACE __builtin_return_address(0)
 
 namespace {
-using guard = std::uint64_t;  // its first byte tells that the object is there (Itanium C++ ABI 3.3.3)
+using guard = abi::__guard;  // its first byte tells that the object is there (Itanium C++ ABI 3.3.3)
 }
 
 WEFT_MODEL_ENTRY int __cxa_guard_acquire(guard* of) {
@@ -25,7 +26,7 @@ WEFT_MODEL_ENTRY int __cxa_guard_acquire(guard* of) {
     entry const in(PLACE);
     return engine::pthreads::begin_once(of) ? 1 : 0;
 }
-WEFT_MODEL_ENTRY void __cxa_guard_release(guard* of) {
+WEFT_MODEL_ENTRY void __cxa_guard_release(guard* of) noexcept {
     if (!in_model) {
         static void (*known)(guard*) = nullptr;
         return engine::real<void(guard*)>("__cxa_guard_release", known)(of);
@@ -34,7 +35,7 @@ WEFT_MODEL_ENTRY void __cxa_guard_release(guard* of) {
     engine::memory::store(reinterpret_cast<std::uintptr_t>(of), 1, 1, __ATOMIC_RELEASE);
     engine::pthreads::end_once(of, true);
 }
-WEFT_MODEL_ENTRY void __cxa_guard_abort(guard* of) {
+WEFT_MODEL_ENTRY void __cxa_guard_abort(guard* of) noexcept {
     if (!in_model) {
         static void (*known)(guard*) = nullptr;
         return engine::real<void(guard*)>("__cxa_guard_abort", known)(of);

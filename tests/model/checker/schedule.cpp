@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "schedule.hpp"
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <array>
 #include <vector>
 
 #include "execution.hpp"
@@ -20,9 +20,9 @@ struct choice {
     kind of;
 };
 
-std::vector<choice> path;      // from the root of the tree to where the execution is
+std::vector<choice> path;  // from the root of the tree to where the execution is
 std::size_t position = 0;
-std::size_t given = 0;         // so many at the front of path are known before they are asked for
+std::size_t given = 0;  // so many at the front of path are known before they are asked for
 enum { search, random_walk, replay, defaults } mode = search;
 std::uint64_t random_state = 0;
 
@@ -36,10 +36,11 @@ std::uint64_t random_number() noexcept {
 
 [[noreturn, gnu::cold]] void another_question(choice const& before, int count, kind of) noexcept {
     std::array<char, 240> text{};
-    std::snprintf(text.data(), text.size(),
-                  "nondeterminism: choice %zu was one of %d ('%c') before and is one of %d ('%c') now. The body depends on something "
-                  "that is not made anew for each execution",
-                  position, before.count, static_cast<char>(before.of), count, static_cast<char>(of));
+    std::snprintf(
+        text.data(), text.size(),
+        "nondeterminism: choice %zu was one of %d ('%c') before and is one of %d ('%c') now. The body depends on something "
+        "that is not made anew for each execution",
+        position, before.count, static_cast<char>(before.of), count, static_cast<char>(of));
     fail(text.data());
 }
 
@@ -52,7 +53,8 @@ int choose(int count, kind of) noexcept {
             known.of = of;
             if (known.taken >= count) another_question(known, count, of);
         }
-        if (known.count != count || known.of != of) [[unlikely]] another_question(known, count, of);
+        if (known.count != count || known.of != of) [[unlikely]]
+            another_question(known, count, of);
         return path[position++].taken;
     }
     engine_scope const engine;
@@ -60,7 +62,8 @@ int choose(int count, kind of) noexcept {
     // Half of the steps go on with the present thread, and half of the loads read the latest store.
     if (mode == random_walk) {
         std::uint64_t const random = random_number();
-        if (of == kind::one || (random & 1U) != 0) taken = static_cast<std::uint16_t>((random >> 1U) % static_cast<unsigned>(count));
+        if (of == kind::one || (random & 1U) != 0)
+            taken = static_cast<std::uint16_t>((random >> 1U) % static_cast<unsigned>(count));
     }
     path.push_back({taken, static_cast<std::uint16_t>(count), of});
     ++position;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "shadow.hpp"
 
+#include <link.h>
+#include <sys/mman.h>
 #include <array>
 #include <cstdio>
 #include <cstring>
-#include <link.h>
-#include <sys/mman.h>
 #include <vector>
 
 #include "execution.hpp"
@@ -53,8 +53,8 @@ std::uintptr_t racy = 0;
 void cover(region& with, std::uintptr_t begin, std::size_t size) {
     with.begin = begin & ~std::uintptr_t{7};
     with.size = size + 16;
-    void* const memory = mmap(nullptr, with.size * sizeof(cell) / 8, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const memory =
+        mmap(nullptr, with.size * sizeof(cell) / 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) std::perror("model checker: shadow memory");
     with.cells = static_cast<cell*>(memory);
 }
@@ -93,8 +93,9 @@ cell* find(std::uintptr_t address) noexcept {
 [[noreturn, gnu::cold]] void race(std::uintptr_t address, entry const& before, bool atomic, bool writes) {
     racy = address & ~std::uintptr_t{7};
     std::array<char, 200> text{};
-    std::snprintf(text.data(), text.size(), "data race: %s of T%d and %s%s of T%d, unordered", before.writes ? "plain write" : "plain read",
-                  before.thread, atomic ? "atomic " : "plain ", writes ? "write" : "read", current_thread());
+    std::snprintf(text.data(), text.size(), "data race: %s of T%d and %s%s of T%d, unordered",
+                  before.writes ? "plain write" : "plain read", before.thread, atomic ? "atomic " : "plain ",
+                  writes ? "write" : "read", current_thread());
     fail(text.data());
 }
 
@@ -108,7 +109,8 @@ void each_cell(std::uintptr_t address, std::size_t size, Visit visit) noexcept {
     while (size > 0) {
         std::size_t const offset = address & 7U;
         std::size_t const here = std::min<std::size_t>(8 - offset, size);
-        if (cell* const found = find(address)) visit(*found, address, here, static_cast<std::uint8_t>(((1U << here) - 1U) << offset));
+        if (cell* const found = find(address))
+            visit(*found, address, here, static_cast<std::uint8_t>(((1U << here) - 1U) << offset));
         address += here;
         size -= here;
     }
@@ -149,7 +151,8 @@ void remember(std::uintptr_t address, std::size_t size) noexcept {
 void plain(int thread, vector_clock const& clock, std::uintptr_t address, std::size_t size, access kind) noexcept {
     bool const writes = kind != access::read;
     each_cell(address, size, [&](cell& at, std::uintptr_t first, std::size_t, std::uint8_t bytes) {
-        if (at.forbidden) [[unlikely]] touched_forbidden(first, kind);
+        if (at.forbidden) [[unlikely]]
+            touched_forbidden(first, kind);
         if ((at.atomic_bytes & bytes) != 0) [[unlikely]] {
             racy = first & ~std::uintptr_t{7};
             memory::plain_access(first & ~std::uintptr_t{7}, bytes, writes);
@@ -171,7 +174,8 @@ void plain(int thread, vector_clock const& clock, std::uintptr_t address, std::s
 
 void atomic(int thread, vector_clock const& clock, std::uintptr_t address, std::size_t size, bool writes) noexcept {
     each_cell(address, size, [&](cell& at, std::uintptr_t first, std::size_t, std::uint8_t bytes) {
-        if (at.forbidden) [[unlikely]] touched_forbidden(first, access::read);
+        if (at.forbidden) [[unlikely]]
+            touched_forbidden(first, access::read);
         for (std::uint8_t i = 0; i < at.count; ++i) {
             entry const& old = at.entries[i];
             bool const ordered = old.clock <= clock[old.thread] || old.thread == thread;

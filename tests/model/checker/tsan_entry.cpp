@@ -23,7 +23,8 @@ std::uint64_t bits_of(Value value) noexcept {
 
 std::uintptr_t number(void const volatile* address) noexcept { return reinterpret_cast<std::uintptr_t>(address); }
 
-[[gnu::always_inline]] inline void plain(void const volatile* at, std::size_t size, shadow::access kind, void const* place) noexcept {
+[[gnu::always_inline]] inline void plain(void const volatile* at, std::size_t size, shadow::access kind,
+                                         void const* place) noexcept {
     if (!in_model) return;
     std::uintptr_t const address = number(at);
     if (is_thread_local(address)) return;
@@ -54,13 +55,20 @@ template <class Value>
 Value modify(Value volatile* at, Value value, operation what, int order, void const* place) noexcept {
     if (!in_model) {
         switch (what) {
-            case operation::exchange: return __atomic_exchange_n(at, value, __ATOMIC_SEQ_CST);
-            case operation::add: return __atomic_fetch_add(at, value, __ATOMIC_SEQ_CST);
-            case operation::sub: return __atomic_fetch_sub(at, value, __ATOMIC_SEQ_CST);
-            case operation::bit_and: return __atomic_fetch_and(at, value, __ATOMIC_SEQ_CST);
-            case operation::bit_or: return __atomic_fetch_or(at, value, __ATOMIC_SEQ_CST);
-            case operation::bit_xor: return __atomic_fetch_xor(at, value, __ATOMIC_SEQ_CST);
-            case operation::bit_nand: return __atomic_fetch_nand(at, value, __ATOMIC_SEQ_CST);
+            case operation::exchange:
+                return __atomic_exchange_n(at, value, __ATOMIC_SEQ_CST);
+            case operation::add:
+                return __atomic_fetch_add(at, value, __ATOMIC_SEQ_CST);
+            case operation::sub:
+                return __atomic_fetch_sub(at, value, __ATOMIC_SEQ_CST);
+            case operation::bit_and:
+                return __atomic_fetch_and(at, value, __ATOMIC_SEQ_CST);
+            case operation::bit_or:
+                return __atomic_fetch_or(at, value, __ATOMIC_SEQ_CST);
+            case operation::bit_xor:
+                return __atomic_fetch_xor(at, value, __ATOMIC_SEQ_CST);
+            case operation::bit_nand:
+                return __atomic_fetch_nand(at, value, __ATOMIC_SEQ_CST);
         }
     }
     entry const in(place);
@@ -68,7 +76,8 @@ Value modify(Value volatile* at, Value value, operation what, int order, void co
 }
 
 template <class Value>
-bool compare_exchange(Value volatile* at, Value* expected, Value desired, int success, int failure, bool weak, void const* place) noexcept {
+bool compare_exchange(Value volatile* at, Value* expected, Value desired, int success, int failure, bool weak,
+                      void const* place) noexcept {
     if (!in_model) return __atomic_compare_exchange_n(at, expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     entry const in(place);
     std::uint64_t before = bits_of(*expected);
@@ -141,34 +150,36 @@ WEFT_MODEL_ENTRY void __tsan_vptr_update(void** at, void* value) {
 WEFT_MODEL_ENTRY void __tsan_read_range(void* at, unsigned long size) { engine::plain(at, size, access::read, PLACE); }
 WEFT_MODEL_ENTRY void __tsan_write_range(void* at, unsigned long size) { engine::plain(at, size, access::write, PLACE); }
 
-#define ATOMIC(bits, type)                                                                                                            \
-    WEFT_MODEL_ENTRY type __tsan_atomic##bits##_load(type const volatile* at, int order) { return engine::load(at, order, PLACE); }   \
-    WEFT_MODEL_ENTRY void __tsan_atomic##bits##_store(type volatile* at, type value, int order) {                                     \
-        engine::store(at, value, order, PLACE);                                                                                       \
-    }                                                                                                                                 \
-    MODIFY(bits, type, exchange, exchange)                                                                                            \
-    MODIFY(bits, type, fetch_add, add)                                                                                                \
-    MODIFY(bits, type, fetch_sub, sub)                                                                                                \
-    MODIFY(bits, type, fetch_and, bit_and)                                                                                            \
-    MODIFY(bits, type, fetch_or, bit_or)                                                                                              \
-    MODIFY(bits, type, fetch_xor, bit_xor)                                                                                            \
-    MODIFY(bits, type, fetch_nand, bit_nand)                                                                                          \
-    WEFT_MODEL_ENTRY int __tsan_atomic##bits##_compare_exchange_strong(type volatile* at, type* expected, type desired, int success,  \
-                                                                       int failure) {                                                 \
-        return engine::compare_exchange(at, expected, desired, success, failure, false, PLACE);                                       \
-    }                                                                                                                                 \
-    WEFT_MODEL_ENTRY int __tsan_atomic##bits##_compare_exchange_weak(type volatile* at, type* expected, type desired, int success,    \
-                                                                     int failure) {                                                   \
-        return engine::compare_exchange(at, expected, desired, success, failure, true, PLACE);                                        \
-    }                                                                                                                                 \
-    WEFT_MODEL_ENTRY type __tsan_atomic##bits##_compare_exchange_val(type volatile* at, type expected, type desired, int success,     \
-                                                                     int failure) {                                                   \
-        engine::compare_exchange(at, &expected, desired, success, failure, false, PLACE);                                             \
-        return expected;                                                                                                              \
+#define ATOMIC(bits, type)                                                                                                         \
+    WEFT_MODEL_ENTRY type __tsan_atomic##bits##_load(type const volatile* at, int order) {                                         \
+        return engine::load(at, order, PLACE);                                                                                     \
+    }                                                                                                                              \
+    WEFT_MODEL_ENTRY void __tsan_atomic##bits##_store(type volatile* at, type value, int order) {                                  \
+        engine::store(at, value, order, PLACE);                                                                                    \
+    }                                                                                                                              \
+    MODIFY(bits, type, exchange, exchange)                                                                                         \
+    MODIFY(bits, type, fetch_add, add)                                                                                             \
+    MODIFY(bits, type, fetch_sub, sub)                                                                                             \
+    MODIFY(bits, type, fetch_and, bit_and)                                                                                         \
+    MODIFY(bits, type, fetch_or, bit_or)                                                                                           \
+    MODIFY(bits, type, fetch_xor, bit_xor)                                                                                         \
+    MODIFY(bits, type, fetch_nand, bit_nand)                                                                                       \
+    WEFT_MODEL_ENTRY int __tsan_atomic##bits##_compare_exchange_strong(type volatile* at, type* expected, type desired,            \
+                                                                       int success, int failure) {                                 \
+        return engine::compare_exchange(at, expected, desired, success, failure, false, PLACE);                                    \
+    }                                                                                                                              \
+    WEFT_MODEL_ENTRY int __tsan_atomic##bits##_compare_exchange_weak(type volatile* at, type* expected, type desired, int success, \
+                                                                     int failure) {                                                \
+        return engine::compare_exchange(at, expected, desired, success, failure, true, PLACE);                                     \
+    }                                                                                                                              \
+    WEFT_MODEL_ENTRY type __tsan_atomic##bits##_compare_exchange_val(type volatile* at, type expected, type desired, int success,  \
+                                                                     int failure) {                                                \
+        engine::compare_exchange(at, &expected, desired, success, failure, false, PLACE);                                          \
+        return expected;                                                                                                           \
     }
-#define MODIFY(bits, type, name, what)                                                                    \
-    WEFT_MODEL_ENTRY type __tsan_atomic##bits##_##name(type volatile* at, type value, int order) {        \
-        return engine::modify(at, value, operation::what, order, PLACE);                                  \
+#define MODIFY(bits, type, name, what)                                                             \
+    WEFT_MODEL_ENTRY type __tsan_atomic##bits##_##name(type volatile* at, type value, int order) { \
+        return engine::modify(at, value, operation::what, order, PLACE);                           \
     }
 ATOMIC(8, std::uint8_t)
 ATOMIC(16, std::uint16_t)

@@ -31,15 +31,19 @@ public:
         count_ = 0;
     }
 
-    [[nodiscard]] std::int16_t seen(int location) const noexcept { return location < count_ ? seen_[location] : std::int16_t{0}; }
+    [[nodiscard]] std::int16_t seen(int location) const noexcept {
+        return location < count_ ? seen_.data()[location] : std::int16_t{0};
+    }
     void see(int location, std::int16_t store) noexcept {
         grow(location + 1);
-        seen_[location] = std::max(seen_[location], store);
+        std::int16_t& known = seen_.data()[location];
+        known = std::max(known, store);
     }
 
     void join_seen(std::int16_t const* other, int count) noexcept {
         grow(count);
-        for (int i = 0; i < count; ++i) seen_[i] = std::max(seen_[i], other[i]);
+        std::int16_t* const mine = seen_.data();
+        for (int i = 0; i < count; ++i) mine[i] = std::max(mine[i], other[i]);
     }
     void join_seen(view const& other) noexcept { join_seen(other.seen_.data(), other.count_); }
     void join(message const& other) noexcept {
