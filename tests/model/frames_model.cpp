@@ -30,10 +30,10 @@ constexpr std::size_t large = frame_classes - 1;
 constexpr std::size_t size_of(std::size_t size_class) { return size_class * frame_granularity; }
 constexpr std::size_t magazine = magazine_capacity(large);
 
-model::options unbounded(std::string name) {
+model::options bounded(std::string name, int preemptions) {
     model::options with;
     with.name = std::move(name);
-    with.preemptions = model::unbounded;
+    with.preemptions = preemptions;
     return with;
 }
 
@@ -92,7 +92,7 @@ void close(workshop& shop, std::size_t size_class = large) {
 
 // One worker frees more than it keeps while the other wants frames, and the other way round.
 TEST_CASE("frame_cache: magazines are exchanged between two workers", "[model]") {
-    model::verify(unbounded("a producer and a consumer"), [] {
+    model::verify(bounded("a producer and a consumer", 2), [] {
         frame_depot depot;
         workshop producer(depot);
         workshop consumer(depot);
@@ -107,7 +107,7 @@ TEST_CASE("frame_cache: magazines are exchanged between two workers", "[model]")
             workshop::end_shift();
         });
         producer.begin_shift();
-        producer.make(magazine + 1);
+        producer.make(2);
         producer.destroy(1);
         workshop::end_shift();
         other.join();
@@ -117,7 +117,7 @@ TEST_CASE("frame_cache: magazines are exchanged between two workers", "[model]")
 }
 
 TEST_CASE("frame_cache: two workers want the same magazine", "[model]") {
-    model::verify(unbounded("1 magazine, 2 takers, 1 giver"), [] {
+    model::verify(bounded("1 magazine, 2 takers, 1 giver", 2), [] {
         frame_depot depot;
         workshop giver(depot);
         workshop one(depot);
@@ -145,7 +145,7 @@ TEST_CASE("frame_cache: two workers want the same magazine", "[model]") {
 
 // A depot for one magazine: what one worker puts in pushes the other's out, while a third takes some.
 TEST_CASE("frame_depot: what is too much goes to the allocator", "[model]") {
-    model::verify(unbounded("eviction"), [] {
+    model::verify(bounded("eviction", 2), [] {
         constexpr std::size_t next_large = large - 1;
         frame_depot depot(weft::detail::magazine_bytes);
         workshop one(depot);
@@ -171,7 +171,7 @@ TEST_CASE("frame_depot: what is too much goes to the allocator", "[model]") {
 }
 
 TEST_CASE("frame_cache: a worker ends, and threads that are none free frames", "[model]") {
-    model::verify(unbounded("an end, and an outsider"), [] {
+    model::verify(bounded("an end, and an outsider", 2), [] {
         frame_depot depot;
         auto ending = std::make_unique<workshop>(depot);
         workshop staying(depot);
@@ -190,7 +190,7 @@ TEST_CASE("frame_cache: a worker ends, and threads that are none free frames", "
             outsider.make(1);
         });
         staying.begin_shift();
-        staying.make(magazine + 1);
+        staying.make(2);
         workshop::end_shift();
         thread.join();
         no_worker.join();
@@ -211,7 +211,7 @@ spare_frame* make_magazine() {
 
 // The count of all magazines is no part of any shelf's.
 TEST_CASE("frame_depot: nothing is evicted from one that is not full", "[model]") {
-    model::verify(unbounded("not full"), [] {
+    model::verify(bounded("not full", model::unbounded), [] {
         frame_depot depot;
         for (std::size_t size_class = 1; size_class <= 2; ++size_class) depot.allow_one_more(size_class);
         std::thread giver([&] { model::check(depot.put(1, make_magazine()), "it takes what is allowed"); });

@@ -31,10 +31,10 @@ struct node {
 };
 using list = locked_list<node, &node::hook>;
 
-model::options unbounded(std::string name) {
+model::options bounded(std::string name, int preemptions = model::unbounded) {
     model::options with;
     with.name = std::move(name);
-    with.preemptions = model::unbounded;
+    with.preemptions = preemptions;
     return with;
 }
 
@@ -92,7 +92,7 @@ void wake_all(waiter* newest) {
 }  // namespace
 
 TEST_CASE("locked_list: three put in and take out", "[model]") {
-    model::verify(unbounded("three guards"), [] {
+    model::verify(bounded("three guards", 3), [] {
         list shared;
         std::array<node, 3> nodes;
         auto const come_and_go = [&](std::size_t own, bool goes) {
@@ -117,7 +117,7 @@ TEST_CASE("locked_list: three put in and take out", "[model]") {
 }
 
 TEST_CASE("locked_list: hidden while it is locked", "[model]") {
-    model::verify(unbounded("hidden and not"), [] {
+    model::verify(bounded("hidden and not"), [] {
         list shared;
         std::array<node, 3> nodes;
         for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i].number = static_cast<int>(i) + 1;
@@ -142,7 +142,7 @@ TEST_CASE("locked_list: hidden while it is locked", "[model]") {
 
 // Tasks and scopes are freed by whoever has had the lock last.
 TEST_CASE("locked_list: nobody touches it after the store that unlocks it", "[model]") {
-    model::verify(unbounded("freed by the last"), [] {
+    model::verify(bounded("freed by the last"), [] {
         struct shared_state {
             list members;
             int left = 2;
@@ -163,7 +163,7 @@ TEST_CASE("locked_list: nobody touches it after the store that unlocks it", "[mo
 }
 
 TEST_CASE("locked_list: the end of a task against those who await it", "[model]") {
-    model::verify(unbounded("end, 2 wait"), [] {
+    model::verify(bounded("end, 2 wait", 3), [] {
         ending_task task;
         std::array<awaiting, 2> waiting;
         std::thread one([&] { waiting[0].wait_for(task); });
@@ -181,7 +181,7 @@ TEST_CASE("locked_list: the end of a task against those who await it", "[model]"
 
 // The first try comes to nothing, since the task has been cancelled: who waits must not have noticed.
 TEST_CASE("locked_list: an end that is called off", "[model]") {
-    model::verify(unbounded("end, called off once"), [] {
+    model::verify(bounded("end, called off once"), [] {
         ending_task task;
         awaiting before;
         awaiting meanwhile;
@@ -200,7 +200,7 @@ TEST_CASE("locked_list: an end that is called off", "[model]") {
 
 // As take_from_source in lib/cancellation.cpp.
 TEST_CASE("locked_list: the end of a task against who takes a waiter out of its list", "[model]") {
-    model::verify(unbounded("end, cancelled"), [] {
+    model::verify(bounded("end, cancelled", 3), [] {
         ending_task task;
         awaiting waiting;
         waiting.wait_for(task);
