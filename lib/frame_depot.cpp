@@ -34,6 +34,7 @@ frame_depot::~frame_depot() {
 
 bool frame_depot::put(std::size_t size_class, spare_frame* magazine) noexcept {
     shelf& own = shelves_[size_class];
+    std::size_t others = 0;
     {
         std::lock_guard const lock(own.mutex);
         std::size_t const kept = own.kept.load(std::memory_order_relaxed);
@@ -41,8 +42,10 @@ bool frame_depot::put(std::size_t size_class, spare_frame* magazine) noexcept {
         own.kept.store(kept + 1, std::memory_order_relaxed);
         magazine->next_magazine = own.newest.load(std::memory_order_relaxed);
         own.newest.store(magazine, std::memory_order_relaxed);
+        // Before anybody takes it: else the count may pass below 0, which is more than there may be.
+        others = magazines_.fetch_add(1, std::memory_order_relaxed);
     }
-    if (magazines_.fetch_add(1, std::memory_order_relaxed) >= most_magazines_) shrink();
+    if (others >= most_magazines_) shrink();
     return true;
 }
 
