@@ -220,6 +220,7 @@ model_thread& start_thread(void* (*start)(void*), void* argument) noexcept {
     made.waits_for = nullptr;
     made.next = {};
     made.steps_without_change = 0;
+    made.paused = false;
     made.start = start;
     made.argument = argument;
     made.at_exit.clear();
@@ -269,6 +270,7 @@ void step(next_step const& next) noexcept {
     execution_state& e = execution;
     model_thread const& mine = me();
     if (++e.steps > e.wanted->max_steps) fail("livelock: more steps than options::max_steps");
+    me().paused = false;
     if (mine.first_step_chosen) {
         me().first_step_chosen = false;
         wake_dependent(next);
@@ -337,10 +339,12 @@ int choose_waiting(void const* object) noexcept {
 }
 
 void pause() noexcept {
+    if (++execution.steps > execution.wanted->max_steps) fail("livelock: more steps than options::max_steps");
+    if (me().paused) return;
+    me().paused = true;
     me().steps_without_change = 0;
     me().first_step_chosen = false;
     execution.spinning |= me().bit();
-    if (++execution.steps > execution.wanted->max_steps) fail("livelock: more steps than options::max_steps");
     schedule();
     execution.asleep = 0;
 }

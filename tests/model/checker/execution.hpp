@@ -68,6 +68,7 @@ struct model_thread {
     void const* waits_for = nullptr;
     next_step next;
     int steps_without_change = 0;
+    bool paused = false;  // since its last step: another pause says nothing new
     void* (*start)(void*) = nullptr;
     void* argument = nullptr;
     void* result = nullptr;
