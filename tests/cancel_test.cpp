@@ -1295,12 +1295,13 @@ TEST_CASE("run rethrows what its main task ended by, cancels the others all the 
 TEST_CASE("what is spawned while a run ends is cancelled before it begins", "[cancel][run]") {
     watchdog const guard(20s, "spawned at the end");
     auto const workers = GENERATE(1u, 2u, 8u);
-    std::atomic<int> ran = 0, not_begun = 0;
+    std::atomic<int> begun = 0, ran = 0, not_begun = 0;
     census objects;
     weft::run([&]() -> task<> {
         for (int index = 0; index < 50; ++index)
-            weft::spawn([](std::atomic<int>& count, std::atomic<int>& unbegun, census& in) -> task<> {
+            weft::spawn([](std::atomic<int>& begins, std::atomic<int>& count, std::atomic<int>& unbegun, census& in) -> task<> {
                 bool asked = false;
+                ++begins;
                 try {
                     co_await weft::sleep(1h);
                 } catch (cancelled const&) {
@@ -1312,8 +1313,8 @@ TEST_CASE("what is spawned while a run ends is cancelled before it begins", "[ca
                     co_return;
                 }, std::ref(count), counted(in));
                 if (co_await ending_of(late) == "cancelled") ++unbegun;
-            }, std::ref(ran), std::ref(not_begun), std::ref(objects));
-        co_await weft::sleep(1ms);
+            }, std::ref(begun), std::ref(ran), std::ref(not_begun), std::ref(objects));
+        while (begun < 50) co_await weft::yield();
     }, {.workers = workers});
     CHECK(ran == 0);
     CHECK(not_begun == 50);
