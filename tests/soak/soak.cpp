@@ -2,6 +2,7 @@
 // A mixed load for a long time, after which the process is to have no more memory, descriptors and threads than before.
 //     soak [SECONDS [memory|descriptor|thread]]     with the second argument it leaks that, and must notice
 // Without arguments: WEFT_SOAK_SECONDS from the environment, or 5.
+#include <malloc.h>
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -104,6 +105,7 @@ int main(int argc, char** argv) {
         std::fputs("usage: soak [SECONDS [memory|descriptor|thread]]\n", stderr);
         return 2;
     }
+    mallopt(M_ARENA_MAX, 1);  // what drift() asks knows the first arena alone
     tally all;
     if (argc == 3) all.leaks = leaks.at(argv[2]);
     std::string const wrong = soak(seconds(length), all);
