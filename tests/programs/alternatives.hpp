@@ -60,8 +60,9 @@ public:
     alternatives(alternative one) { add(one); }
 
     void add(alternative const& one) {
-        auto const same = std::ranges::find_if(
-            all_, [&](alternative const& other) { return other.came_to == one.came_to && other.at == one.at && other.seen == one.seen; });
+        auto const same = std::ranges::find_if(all_, [&](alternative const& other) {
+            return other.came_to == one.came_to && other.at == one.at && other.seen == one.seen;
+        });
         if (same != all_.end()) return same->did.either(one.did);
         if (all_.size() == most) throw too_wide();
         all_.push_back(one);
@@ -101,7 +102,8 @@ private:
 };
 
 // Calls visit(combination) for one alternative of each, in all combinations.
-inline void each_combination(std::span<alternatives const> of, std::function<void(std::span<alternative const* const>)> const& visit) {
+inline void each_combination(std::span<alternatives const> of,
+                             std::function<void(std::span<alternative const* const>)> const& visit) {
     std::size_t count = 1;
     for (alternatives const& each : of) {
         count *= each.size();

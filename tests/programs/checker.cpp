@@ -105,7 +105,8 @@ happened take_counts(run_record& record, std::vector<code> const& reported, std:
                    << counts.ended << " times by a value\n";
     }
     for (code const one : reported) {
-        if (one == code_cancelled || one == code_unknown) faults << "reported as unhandled: " << text_of(outcome::failure(one)) << '\n';
+        if (one == code_cancelled || one == code_unknown)
+            faults << "reported as unhandled: " << text_of(outcome::failure(one)) << '\n';
         if (one >= most_nodes) continue;
         std::uint64_t const bit = std::uint64_t{1} << one;
         if (is.reported & bit) faults << "the exception of node " << one << " was reported twice\n";

@@ -75,7 +75,8 @@ void interpreter::check_task(node const& one, surroundings around) const {
     if (around.name >= 0 && me.name() != "node " + std::to_string(around.name))
         record->fault("node " + std::to_string(one.id) + ": its task is called " + me.name());
     std::vector<task_ref> const all = all_tasks();
-    if (std::ranges::count(all, me) != 1) record->fault("node " + std::to_string(one.id) + ": its task is not among all tasks once");
+    if (std::ranges::count(all, me) != 1)
+        record->fault("node " + std::to_string(one.id) + ": its task is not among all tasks once");
 }
 
 task<value> interpreter::main(program const& whole) const {

@@ -9,9 +9,7 @@ namespace weft::test {
 
 namespace {
 
-value value_or_failure(result<value> const& one) {
-    return one ? one.value() : outcome::failure(code_of(one.error())).as_value();
-}
+value value_or_failure(result<value> const& one) { return one ? one.value() : outcome::failure(code_of(one.error())).as_value(); }
 
 value mix_all(value sum, std::vector<value> const& all) {
     for (value const each : all) sum = mix(sum, each);
@@ -126,7 +124,8 @@ task<value> interpreter::time_limit(node const& one, surroundings around) const 
         }
     } catch (invalid_state const&) {
         // It is passing at this moment: expired() may say so a little later. By a paused clock it would have passed before.
-        if (paused && !limit.expired()) record->fault("node " + std::to_string(one.id) + ": a limit that has not passed did not move");
+        if (paused && !limit.expired())
+            record->fault("node " + std::to_string(one.id) + ": a limit that has not passed did not move");
     }
     value const second = co_await run(one[1], around);
     co_return mix(mix(start_of(one), first), second);
@@ -145,7 +144,8 @@ task<value> interpreter::gathered(node const& one, surroundings around) const {
     if (one.what == kind::gather_limit) {
         auto const make = [this, around](std::unique_ptr<node> const& child) { return run(*child, around); };
         std::size_t const limit = 1 + one.variant % 3;
-        if (one.variant % 2 == 0) co_return mix_all(own, co_await gather(one.children | std::views::transform(make), {.limit = limit}));
+        if (one.variant % 2 == 0)
+            co_return mix_all(own, co_await gather(one.children | std::views::transform(make), {.limit = limit}));
         co_return mix_all(own, co_await gather(run_all(one, around), {.limit = limit}));
     }
     if (one.what == kind::gather_handles) {

@@ -60,7 +60,8 @@ alternatives oracle::joined(place const& here, alternative ended, bool cancels) 
     alternatives result;
     each_subset(by_then.perhaps, [&](request_set some) {
         request_set const told = by_then.certainly | some;
-        result.add({told != 0 && cancels ? outcome::failure(code_cancelled) : ended.came_to, ended.at, here.seen | told, ended.did});
+        result.add(
+            {told != 0 && cancels ? outcome::failure(code_cancelled) : ended.came_to, ended.at, here.seen | told, ended.did});
     });
     return result;
 }
@@ -99,10 +100,11 @@ effects oracle::detached(alternative one) {
 }
 
 effects oracle::detached(alternatives const& all) {
-    return all.then([](alternative each) {
-                  each.did = detached(each);
-                  return alternatives(each);
-              })
+    return all
+        .then([](alternative each) {
+            each.did = detached(each);
+            return alternatives(each);
+        })
         .done();
 }
 

@@ -168,7 +168,9 @@ alternatives oracle::time_limit(node const& one, place const& here) {
         if (each.came_to.failed) return leave_limit(here, first, each);
         auto const second = [&](place const& then, request limit) {
             value const sum = mix(start_of(one), each.came_to.data);
-            return with_value(eval(one[1], then), sum).then([&](alternative const& last) { return leave_limit(here, limit, last); });
+            return with_value(eval(one[1], then), sum).then([&](alternative const& last) {
+                return leave_limit(here, limit, last);
+            });
         };
         bool const passed = first.before || first.at < each.at || (each.seen & own) != 0;
         alternatives result;
@@ -194,7 +196,8 @@ alternatives oracle::spawn_around(node const& one, place const& here) {
 }
 
 alternatives oracle::gather_mixed(node const& one, place const& here) {
-    return gather(here, {eval(one[0], here), await(here, ending_of(here.at, of(one[1]))), sleep(here, length(one))}, start_of(one), false);
+    return gather(here, {eval(one[0], here), await(here, ending_of(here.at, of(one[1]))), sleep(here, length(one))}, start_of(one),
+                  false);
 }
 
 alternatives oracle::gather_handles(node const& one, place const& here) {

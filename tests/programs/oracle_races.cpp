@@ -74,7 +74,8 @@ alternatives oracle::first(node const& one, place const& here) {
         }
     }
     each_combination(undisturbed, [&](auto const& chosen) {
-        if (std::ranges::all_of(chosen, [](alternative const* each) { return each->came_to.cancelled(); })) ends(chosen, nullptr, 0);
+        if (std::ranges::all_of(chosen, [](alternative const* each) { return each->came_to.cancelled(); }))
+            ends(chosen, nullptr, 0);
     });
     return result;
 }

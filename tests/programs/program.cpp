@@ -17,18 +17,52 @@ struct kind_of_node {
 };
 
 constexpr std::array<kind_of_node, static_cast<std::size_t>(kind::count_)> kinds{{
-    {"value", 0, 0},           {"fail", 0, 0},           {"sleep", 0, 0},         {"sleep_until", 0, 0},
-    {"yield", 0, 0},           {"ticks", 0, 0},          {"hop", 0, 0},           {"thread", 0, 0},
-    {"thread_fails", 0, 0},    {"elsewhere", 0, 0},      {"who", 0, 0},           {"guarded", 1, 1},
-    {"cleanup", 1, 1},         {"replaced", 1, 1},       {"spawn_await", 1, 1},   {"spawn_named", 1, 1},
-    {"spawn_look", 1, 1},      {"spawn_twice", 1, 1},    {"spawn_shared", 1, 1},  {"spawn_detached", 1, 1},
-    {"spawn_cancelled", 1, 1}, {"spawn_cancels_itself", 1, 1}, {"spawn_takes_back", 1, 1}, {"context_set", 1, 1},
-    {"context_scoped", 1, 1},  {"wait_for", 1, 1},       {"shielded", 1, 1},      {"shielded_handle", 1, 1},
-    {"time_limit", 2, 2},      {"spawn_around", 2, 2},   {"gather_mixed", 2, 2},  {"first_tuple", 2, 2},
-    {"results_tuple", 2, 2},   {"sequence", 0, 6},       {"gather_tuple", 2, 3},  {"gather_vector", 0, 6},
-    {"gather_void", 0, 6},     {"gather_handles", 0, 6}, {"gather_limit", 0, 6},  {"gather_wide", 1, 2},
-    {"results_vector", 0, 6},  {"results_limit", 0, 6},  {"first_vector", 1, 5},  {"wait", 1, 4},
-    {"as_completed", 0, 4},    {"group", 1, 5},
+    {"value", 0, 0},
+    {"fail", 0, 0},
+    {"sleep", 0, 0},
+    {"sleep_until", 0, 0},
+    {"yield", 0, 0},
+    {"ticks", 0, 0},
+    {"hop", 0, 0},
+    {"thread", 0, 0},
+    {"thread_fails", 0, 0},
+    {"elsewhere", 0, 0},
+    {"who", 0, 0},
+    {"guarded", 1, 1},
+    {"cleanup", 1, 1},
+    {"replaced", 1, 1},
+    {"spawn_await", 1, 1},
+    {"spawn_named", 1, 1},
+    {"spawn_look", 1, 1},
+    {"spawn_twice", 1, 1},
+    {"spawn_shared", 1, 1},
+    {"spawn_detached", 1, 1},
+    {"spawn_cancelled", 1, 1},
+    {"spawn_cancels_itself", 1, 1},
+    {"spawn_takes_back", 1, 1},
+    {"context_set", 1, 1},
+    {"context_scoped", 1, 1},
+    {"wait_for", 1, 1},
+    {"shielded", 1, 1},
+    {"shielded_handle", 1, 1},
+    {"time_limit", 2, 2},
+    {"spawn_around", 2, 2},
+    {"gather_mixed", 2, 2},
+    {"first_tuple", 2, 2},
+    {"results_tuple", 2, 2},
+    {"sequence", 0, 6},
+    {"gather_tuple", 2, 3},
+    {"gather_vector", 0, 6},
+    {"gather_void", 0, 6},
+    {"gather_handles", 0, 6},
+    {"gather_limit", 0, 6},
+    {"gather_wide", 1, 2},
+    {"results_vector", 0, 6},
+    {"results_limit", 0, 6},
+    {"first_vector", 1, 5},
+    {"wait", 1, 4},
+    {"as_completed", 0, 4},
+    {"group", 1, 5},
 }};
 
 kind_of_node const& about(kind what) { return kinds[static_cast<std::size_t>(what)]; }
@@ -64,7 +98,8 @@ private:
         unsigned const chosen = from_.below(256);
         // Of three nodes that could have children one has none.
         bool const is_leaf = left_ == 0 || depth == deepest || (depth > 0 && chosen % 3 == 0);
-        made->what = is_leaf ? leaf(chosen / 3) : static_cast<kind>(leaves + chosen % (static_cast<unsigned>(kind::count_) - leaves));
+        made->what =
+            is_leaf ? leaf(chosen / 3) : static_cast<kind>(leaves + chosen % (static_cast<unsigned>(kind::count_) - leaves));
         made->variant = from_.below(256);
         made->time = made->variant % 8 == 0 ? 0 : 1 + made->variant / 8 % 15;
         auto const [name, least, most] = about(made->what);
@@ -114,7 +149,9 @@ std::int64_t length_of(node const& one) noexcept {
     return (std::int64_t{one.time} << 33) + (std::int64_t{1} << (17 + one.id % 16));
 }
 
-std::int64_t other_length_of(node const& one) noexcept { return (std::int64_t{1 + one.variant % 7} << 34) + (std::int64_t{1} << 16); }
+std::int64_t other_length_of(node const& one) noexcept {
+    return (std::int64_t{1 + one.variant % 7} << 34) + (std::int64_t{1} << 16);
+}
 
 namespace {
 

@@ -94,8 +94,8 @@ struct program {
 program make_program(choices& from);
 std::ostream& operator<<(std::ostream& out, program const& one);
 
-// How long a node's time is, in nanoseconds of a paused clock. Few sums of different nodes' times are the same, and those that are not
-// are further apart than the timers' ticks add up to: so what happens at one moment has as a rule one cause.
+// How long a node's time is, in nanoseconds of a paused clock. Few sums of different nodes' times are the same, and those that are
+// not are further apart than the timers' ticks add up to: so what happens at one moment has as a rule one cause.
 std::int64_t length_of(node const& one) noexcept;
 // Of a second time, where a node has two.
 std::int64_t other_length_of(node const& one) noexcept;
