@@ -96,7 +96,7 @@ void walk(std::string const& name, std::function<void()> const& body) {
         with.name = name + ", random" + (barrier ? ", process barrier" : ", fallback");
         with.preemptions = model::unbounded;
         with.process_barrier = barrier;
-        with.random_executions = 1'000;
+        with.random_executions = 300;
         model::verify(with, body);
     }
 }
