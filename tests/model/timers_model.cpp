@@ -240,25 +240,3 @@ TEST_CASE("timekeeper: a timer is armed as another worker falls asleep", "[model
         });
     }
 }
-
-// The timekeeper wakes for an early timer, and is busy from then on, as a later one is armed: the third worker must keep that.
-TEST_CASE("timekeeper: a timer is armed as the timekeeper leaves", "[model]") {
-    auto const leave = [] {
-        office workers(3);
-        auto const early = timer_in(millisecond);
-        auto const late = timer_in(2 * millisecond);
-        workers.timers.arm(*early, 0);
-        std::array<int, 3> fired{};
-        std::thread one([&] { workers.work(1, fired[1]); });
-        std::thread other([&] { workers.work(2, fired[2]); });
-        workers.timers.arm(*late, 0);
-        workers.watch_time();
-        one.join();
-        other.join();
-        model::check(fired[1] == 1 && fired[2] == 1, "both are fired, one by each");
-    };
-    model::verify(bounded("arm, timekeeper leaves", 1), leave);
-    model::options with = bounded("arm, timekeeper leaves, random");
-    with.random_executions = 3'000;
-    model::verify(with, leave);
-}
