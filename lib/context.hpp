@@ -11,10 +11,10 @@ namespace weft::detail {
 
 // What a task that the calling thread spawns inherits, or a function that it gives to another thread. Throws std::bad_alloc.
 [[nodiscard]] shared_context context_here();
-// False: nothing. `here` is null on a thread that is no worker of the task's runtime.
+// False: nothing. The second for a task of the worker's own runtime.
 [[nodiscard]] bool may_inherit_from_thread() noexcept;
-[[nodiscard]] inline bool may_inherit_context(worker const* here) noexcept {
-    return here ? here->scope.inner() || marked_with_details(*here->scope.task()) : may_inherit_from_thread();
+[[nodiscard]] inline bool may_inherit_context(worker const& here) noexcept {
+    return here.scope.inner() || marked_with_details(*here.scope.task());
 }
 
 // Puts other values in the place of those of the calling thread, which is no worker, and returns what they were.

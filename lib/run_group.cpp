@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "run_group.hpp"
 
-#include "asymmetric_fence.hpp"
-
 namespace weft::detail {
 
 void run_group::begin_run() noexcept {
@@ -26,21 +24,6 @@ void run_group::undo_begin_outside() noexcept {
         --begun_outside_;
     }
     look();
-}
-
-void run_group::count_begun(unsigned worker) noexcept {
-    std::atomic<std::uint64_t>& begun = counts_[worker].begun;
-    // relaxed: it is the release of some `ended` that makes it visible. Only this worker writes it.
-    begun.store(begun.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-}
-
-void run_group::count_ended(unsigned worker) noexcept {
-    std::atomic<std::uint64_t>& ended = counts_[worker].ended;
-    // release. Pairs with: the acquire in `look`. Makes visible: the begins of all tasks that the ended one spawned. If weaker: the
-    // sums may agree while such a task is alive.
-    ended.store(ended.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-    asymmetric_fence::light();
-    if (draining_.load(std::memory_order_relaxed)) [[unlikely]] look();
 }
 
 bool run_group::alone() const noexcept {

@@ -10,6 +10,8 @@
 
 #include <weft/detail/config.hpp>
 
+#include "asymmetric_fence.hpp"
+
 namespace weft::detail {
 
 class runtime_core;
@@ -41,8 +43,19 @@ public:
     void undo_begin_outside() noexcept;
 
     // On that worker.
-    void count_begun(unsigned worker) noexcept;
-    void count_ended(unsigned worker) noexcept;
+    void count_begun(unsigned worker) noexcept {
+        std::atomic<std::uint64_t>& begun = counts_[worker].begun;
+        // relaxed: it is the release of some `ended` that makes it visible. Only this worker writes it.
+        begun.store(begun.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    void count_ended(unsigned worker) noexcept {
+        std::atomic<std::uint64_t>& ended = counts_[worker].ended;
+        // release. Pairs with: the acquire in `look`. Makes visible: the begins of all tasks that the ended one spawned. If weaker:
+        // the sums may agree while such a task is alive.
+        ended.store(ended.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+        asymmetric_fence::light();
+        if (draining_.load(std::memory_order_relaxed)) [[unlikely]] look();
+    }
 
     // On a worker, by the main task at its end, which is not counted yet: whether no other task is alive.
     [[nodiscard]] bool alone() const noexcept;

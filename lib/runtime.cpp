@@ -80,7 +80,6 @@ options checked(options settings) {
 runtime_core::runtime_core(options settings, topology const& of_machine, paused_time* paused)
     : name(std::move(settings.name)),
       handle_signals(settings.handle_signals),
-      tasks(settings.workers),
       living(paused ? std::make_unique<living_tasks>(*paused) : nullptr),
       pool(settings.workers, of_machine, paused),
       on_unhandled(std::make_shared<exception_handler const>(std::move(settings.on_unhandled_exception))),
@@ -177,7 +176,7 @@ run_end run_to_end(runtime_core& core, promise_base& main, std::source_location 
     std::optional<signal_watch> signals;
     try {
         if (core.handle_signals) signals.emplace(core);
-        make_spawned(nullptr, main, group, where);
+        make_spawned(main, group, where);
     } catch (...) {
         group.undo_begin_outside();
         core.pool.job_came();
@@ -223,7 +222,7 @@ void submit_task(runtime_core& core, promise_base& unstarted, std::source_locati
     // The caller's reference is dropped here: the future is all that it keeps.
     core.pool.expect_job();
     try {
-        make_spawned(nullptr, unstarted, core.submitted, where);
+        make_spawned(unstarted, core.submitted, where);
     } catch (...) {
         core.pool.job_came();
         core.submitted.undo_begin_outside();

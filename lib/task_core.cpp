@@ -19,7 +19,7 @@
 
 namespace weft::detail {
 
-constinit waiter ended_mark;
+waiter ended_mark;
 
 // ---- What the scheduler asks
 
@@ -35,12 +35,16 @@ promise_base const& scope_holder(promise_base const& suspended) noexcept {
 
 bool take_over(worker& here, job from_queue) noexcept {
     promise_base& promise = promise_of(from_queue.address());
-    promise_base const& holder = scope_holder(promise);
-    here.scope = holder.scope;
-    here.seen = holder.seen;
     if (promise.role == role::joined) {
+        promise_base const& holder = scope_holder(promise);
+        here.scope = holder.scope;
+        here.seen = holder.seen;
         promise.role = role::away;
-    } else if (promise.role == role::spawned && !promise.state.started) {
+        return true;
+    }
+    here.scope = promise.scope;
+    here.seen = promise.seen;
+    if (promise.role == role::spawned && !promise.state.started) {
         promise.state.started = true;
         // relaxed: a request that is missed here comes to the task's first await.
         if (promise.requests.load(std::memory_order_relaxed) != 0) [[unlikely]] {
@@ -90,11 +94,10 @@ WEFT_NOINLINE bool give_details(promise_base& unstarted, std::string* name) {
     return name || values;
 }
 
-}  // namespace
-
-void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::source_location where, std::string* name) {
+// As make_spawned; `add` gives it its place in the registry.
+template <class Add>
+WEFT_ALWAYS_INLINE void make_task(promise_base& unstarted, run_group& group, bool with_details, Add add) {
     runtime_core& core = group.core();
-    bool const with_details = (name || may_inherit_context(here)) && give_details(unstarted, name);
     unstarted.role = role::spawned;
     unstarted.state = {};
     unstarted.group = &group;
@@ -109,7 +112,7 @@ void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::
     try {
         if (core.living) [[unlikely]] core.living->add(unstarted);
         // From here on it may be cancelled and referred to, so this comes last.
-        unstarted.place = here ? core.tasks.add(here->index(), unstarted, where) : core.tasks.add_outside(unstarted, where);
+        unstarted.place = add(core.tasks);
     } catch (...) {
         if (core.living) core.living->remove(unstarted);
         unstarted.role = role::joined;
@@ -121,20 +124,35 @@ void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::
     if (group.cancelling()) [[unlikely]] unstarted.requests.store(1, std::memory_order_relaxed);
 }
 
+[[noreturn]] WEFT_NOINLINE void throw_no_runtime_to_spawn_on() {
+    throw no_current_runtime(
+        "weft::spawn: this thread is no worker, so there is no runtime to spawn on; call spawn inside a task, or use "
+        "weft::runtime::submit");
+}
+
+[[noreturn]] WEFT_NOINLINE void throw_closing() {
+    throw runtime_closed("weft::spawn: the runtime is being destroyed and takes no new tasks; co_await the task instead");
+}
+
+}  // namespace
+
+void make_spawned(promise_base& unstarted, run_group& group, std::source_location where) {
+    bool const with_details = may_inherit_from_thread() && give_details(unstarted, nullptr);
+    make_task(unstarted, group, with_details, [&](task_registry& tasks) { return tasks.add_outside(unstarted, where); });
+}
+
 void spawn_on_current_runtime(promise_base& unstarted, std::source_location where, std::string* name) {
     WEFT_COMPILER_BARRIER();
     worker* const here = this_worker;
-    if (!here)
-        throw no_current_runtime(
-            "weft::spawn: this thread is no worker, so there is no runtime to spawn on; call spawn inside a task, or use "
-            "weft::runtime::submit");
+    if (!here) [[unlikely]] throw_no_runtime_to_spawn_on();
     run_group& group = *here->scope.task()->group;
-    if (group.core().closing.load(std::memory_order_relaxed))
-        throw runtime_closed("weft::spawn: the runtime is being destroyed and takes no new tasks; co_await the task instead");
+    if (group.core().closing.load(std::memory_order_relaxed)) [[unlikely]] throw_closing();
     here->ready.reserve(1);
-    make_spawned(here, unstarted, group, where, name);
+    bool const with_details = (name || may_inherit_context(*here)) && give_details(unstarted, name);
+    make_task(unstarted, group, with_details, [&](task_registry& tasks) { return tasks.add(here->places, unstarted, where); });
     group.count_begun(here->index());
-    here->make_ready(handle_of(unstarted));
+    static_cast<void>(here->ready.try_push(handle_of(unstarted)));  // it is reserved
+    here->pool().announce_work();
 }
 
 // ---- Ready
@@ -213,13 +231,15 @@ namespace {
 // False: nothing done, since the task has been cancelled in a way that it has not `seen`. The unlocking pairs with: has_ended.
 // Makes visible: outcome and value.
 bool mark_ended(promise_base& task, request_count const* seen, waiter*& newest) noexcept {
-    waiter_list::guard waiters(task.waiters);
+    // Nobody has seen the mark yet, so whoever sees the list empty draws no conclusion from it.
+    waiter_list::guard waiters(task.waiters, waiter_list::hidden);
     if (seen && task.requests.load(std::memory_order_relaxed) != *seen) [[unlikely]] return false;
     newest = waiters.exchange(&ended_mark);
     return true;
 }
 
-void tell(worker& here, promise_base& task, waiter* newest) noexcept {
+// Those who await the end of a task, the first that came first.
+WEFT_NOINLINE void wake_all(waiter* newest) noexcept {
     waiter* oldest = nullptr;
     while (newest) {
         waiter* const next = newest->of_awaited.next;
@@ -238,7 +258,11 @@ void tell(worker& here, promise_base& task, waiter* newest) noexcept {
         }
         oldest = next;
     }
+}
+
+void tell(worker& here, promise_base& task, waiter* newest) noexcept {
     here.ended = &task;
+    if (newest) wake_all(newest);
 }
 
 }  // namespace
@@ -315,31 +339,43 @@ bool soon_alone(run_group const& group) noexcept {
 
 }  // namespace
 
-void release_ended(promise_base& task, unsigned index) noexcept {
-    run_group& group = *task.group;
-    bool const was_main = task.state.is_main;
-    if (group.core().living) [[unlikely]] group.core().living->remove(task);
-    group.core().tasks.remove(index, task.place);
-    {
-        // The destructors of the coroutine's parameters may spawn, when its promise is gone already: for the same run, then.
-        between_tasks const in_its_place(*this_worker, group);
-        drop_reference(task);
-    }
-    // Its end is not counted yet, so the group is still of this run.
-    if (was_main && !soon_alone(group)) cancel_tasks_of(group);
-    // After the frame is gone: who waits for the run's end may rely on that.
-    group.count_ended(index);
-    if (was_main) group.drain();
-}
+namespace {
 
-void drop_reference(promise_base& task) noexcept {
+// Whether it was the last one.
+[[nodiscard]] WEFT_ALWAYS_INLINE bool drop_one(promise_base& task) noexcept {
     // acq_rel. Pairs with: itself on the other side. Makes visible, to the one that frees the frame: what the other did with it. If
     // weaker: it is freed while the other still reads. The load spares the last one the read-modify-write; acquire: the same pair.
-    if (task.references.load(std::memory_order_acquire) != 1 && task.references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    return task.references.load(std::memory_order_acquire) == 1 || task.references.fetch_sub(1, std::memory_order_acq_rel) == 1;
+}
+
+WEFT_NOINLINE void destroy_task(promise_base& task) noexcept {
     if (marked_with_details(task)) [[unlikely]] forget_details(task);
     if (task.outcome == outcome::exception && !task.state.was_cancelled) forget_failure(task);
     task.drop_exception();
     handle_of(task).destroy();
+}
+
+}  // namespace
+
+void release_ended(worker& here, promise_base& task) noexcept {
+    run_group& group = *task.group;
+    bool const was_main = task.state.is_main;
+    if (group.core().living) [[unlikely]] group.core().living->remove(task);
+    group.core().tasks.remove(here.places, task.place);
+    if (drop_one(task)) {
+        // The destructors of the coroutine's parameters may spawn, when its promise is gone already: for the same run, then.
+        between_tasks const in_its_place(here, group);
+        destroy_task(task);
+    }
+    // Its end is not counted yet, so the group is still of this run.
+    if (was_main && !soon_alone(group)) cancel_tasks_of(group);
+    // After the frame is gone: who waits for the run's end may rely on that.
+    group.count_ended(here.index());
+    if (was_main) group.drain();
+}
+
+void drop_reference(promise_base& task) noexcept {
+    if (drop_one(task)) destroy_task(task);
 }
 
 }  // namespace weft::detail

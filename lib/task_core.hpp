@@ -16,10 +16,9 @@
 
 namespace weft::detail {
 
-// Makes an unstarted coroutine a task of that group, with two references, and with the values of context_vars that hold here, and
-// that name if there is one. It is not scheduled yet. `here` is null on a thread that is no worker of its runtime. Throws
-// std::bad_alloc, and then has done nothing.
-void make_spawned(worker* here, promise_base& unstarted, run_group& group, std::source_location where, std::string* name = nullptr);
+// On a thread that is no worker of the group's runtime: makes an unstarted coroutine a task of that group, with two references, and
+// with the values of context_vars that hold here. It is not scheduled yet. Throws std::bad_alloc, and then has done nothing.
+void make_spawned(promise_base& unstarted, run_group& group, std::source_location where);
 
 // Of a task that has not been released yet.
 [[nodiscard]] std::source_location spawned_at(promise_base const& task) noexcept;

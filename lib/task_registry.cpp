@@ -13,7 +13,7 @@ namespace weft::detail {
 task_registry::~task_registry() {
     static_assert(std::is_trivially_destructible_v<entry>);
     for (std::size_t row = 0; row < rows_.size(); ++row)
-        if (rows_[row]) std::allocator<entry>().deallocate(rows_[row], length_of(row));
+        if (rows_[row]) std::allocator<entry>().deallocate(rows_[row], std::size_t{1} << row);
 }
 
 std::uint32_t task_registry::add_outside(promise_base& task, std::source_location where) {
@@ -27,7 +27,7 @@ void task_registry::remove_outside(std::uint32_t place) noexcept {
     give_back(outside_, place);
 }
 
-void task_registry::fill(shelf& empty) {
+void task_registry::fill(free_places& empty) {
     std::lock_guard const lock(store_mutex_);
     if (!store_.empty()) {
         std::ranges::copy(store_.back(), empty.places.begin());
@@ -37,17 +37,17 @@ void task_registry::fill(shelf& empty) {
     }
     auto const first = static_cast<std::uint32_t>(made_.load(std::memory_order_relaxed));
     // Where a row begins, its first entries are not there yet: it is as long as all before, and a batch.
-    auto const row = static_cast<std::size_t>(std::bit_width(first + batch) - std::bit_width(batch));
-    if (row == rows_.size()) throw std::bad_alloc();  // 4 billion tasks
-    if (!rows_[row]) rows_[row] = std::allocator<entry>().allocate(length_of(row));
-    for (std::size_t each = 0; each < batch; ++each) std::construct_at(&at(static_cast<std::uint32_t>(first + each)));
+    if (number_of(first) < first) throw std::bad_alloc();  // 4 billion tasks
+    std::uint32_t const row = row_of(number_of(first));
+    if (!rows_[row]) rows_[row] = std::allocator<entry>().allocate(std::size_t{1} << row);
+    for (std::uint32_t each = 0; each < batch; ++each) std::construct_at(&at(first + each));
     // release. Pairs with: visit_from.
     made_.store(first + batch, std::memory_order_release);
     std::iota(empty.places.begin(), empty.places.begin() + batch, first);
     empty.count = batch;
 }
 
-void task_registry::empty_half(shelf& full) noexcept {
+void task_registry::empty_half(free_places& full) noexcept {
     full.count -= batch;
     std::array<std::uint32_t, batch> half;
     std::copy_n(full.places.begin() + static_cast<std::ptrdiff_t>(full.count), batch, half.begin());

@@ -7,7 +7,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <source_location>
@@ -22,25 +21,39 @@ namespace weft::detail {
 struct promise_base;
 
 // A table of pointers. A task that begins takes a free place, one that ends gives it back: each worker has a stack of free ones, so
-// neither is an atomic read-modify-write. Stacks that are full or empty exchange with a common store.
+// neither is an atomic read-modify-write (worker::places). Stacks that are full or empty exchange with a common store.
 //
 // A task that was visited stays alive as long as the visit: by the lemma of lib/README.md, "Sleeping and waking", of who ends it
 // (it empties the place, passes a light fence, reads `walking_`) and who walks (it sets `walking_`, passes a heavy fence, reads the
 // places) one sees the other: the walker finds the place empty, or the task's end waits until the walk is over.
 class task_registry {
+    static constexpr std::uint32_t batch = 256;
+
 public:
-    explicit task_registry(unsigned workers) : shelves_(workers) {}
+    // Free places of one worker, or of all other threads together.
+    struct free_places {
+        std::array<std::uint32_t, 2 * batch> places;
+        std::size_t count = 0;
+    };
+
+    task_registry() = default;
     task_registry(task_registry const&) = delete;
     task_registry& operator=(task_registry const&) = delete;
     ~task_registry();
 
-    // On that worker. `where` it was spawned. Throws std::bad_alloc.
-    [[nodiscard]] std::uint32_t add(unsigned worker, promise_base& task, std::source_location where) {
-        return add(shelves_[worker], task, where);
+    // On a worker. `where` it was spawned. Throws std::bad_alloc.
+    [[nodiscard]] std::uint32_t add(free_places& own, promise_base& task, std::source_location where) {
+        if (own.count == 0) [[unlikely]] fill(own);
+        std::uint32_t const place = own.places[--own.count];
+        entry& taken = at(place);
+        std::construct_at(&taken.spawned_at, where);
+        // release. Pairs with: visit_from.
+        taken.task.store(&task, std::memory_order_release);
+        return place;
     }
-    void remove(unsigned worker, std::uint32_t place) noexcept {
+    void remove(free_places& own, std::uint32_t place) noexcept {
         wait_until_unseen(place);
-        give_back(shelves_[worker], place);
+        give_back(own, place);
     }
     // On any other thread.
     [[nodiscard]] std::uint32_t add_outside(promise_base& task, std::source_location where);
@@ -83,21 +96,6 @@ private:
         };
     };
 
-    static constexpr std::size_t batch = 256;
-    struct alignas(config::destructive_interference) shelf {
-        std::array<std::uint32_t, 2 * batch> places;
-        std::size_t count = 0;
-    };
-
-    std::uint32_t add(shelf& free, promise_base& task, std::source_location where) {
-        if (free.count == 0) [[unlikely]] fill(free);
-        std::uint32_t const place = free.places[--free.count];
-        entry& taken = at(place);
-        std::construct_at(&taken.spawned_at, where);
-        // release. Pairs with: visit_from.
-        taken.task.store(&task, std::memory_order_release);
-        return place;
-    }
     void wait_until_unseen(std::uint32_t place) noexcept {
         at(place).task.store(nullptr, std::memory_order_relaxed);
         asymmetric_fence::light();
@@ -106,29 +104,31 @@ private:
             std::lock_guard const lock(walk_);
         }
     }
-    void give_back(shelf& free, std::uint32_t place) noexcept {
-        if (free.count == free.places.size()) [[unlikely]] empty_half(free);
-        free.places[free.count++] = place;
+    void give_back(free_places& own, std::uint32_t place) noexcept {
+        if (own.count == own.places.size()) [[unlikely]] empty_half(own);
+        own.places[own.count++] = place;
     }
-    WEFT_NOINLINE void fill(shelf& empty);
-    WEFT_NOINLINE void empty_half(shelf& full) noexcept;
+    WEFT_NOINLINE void fill(free_places& empty);
+    WEFT_NOINLINE void empty_half(free_places& full) noexcept;
 
     // Entries stay where they are. Each row is as long as all before it together, and one batch: a place is found by the highest bit
     // of its number, counted from a batch on. Who asks for a place has it from `fill`, directly or not, and so sees its row.
-    [[nodiscard]] static constexpr std::size_t length_of(std::size_t row) noexcept { return batch << row; }
+    [[nodiscard]] static constexpr std::uint32_t number_of(std::uint32_t place) noexcept { return place + batch; }
+    [[nodiscard]] static constexpr std::uint32_t row_of(std::uint32_t number) noexcept {
+        return 31U - static_cast<std::uint32_t>(std::countl_zero(number));
+    }
     [[nodiscard]] entry& at(std::uint32_t place) const noexcept {
-        std::size_t const number = place + batch;
-        auto const row = static_cast<std::size_t>(std::bit_width(number) - std::bit_width(batch));
-        return rows_[row][number - length_of(row)];
+        std::uint32_t const number = number_of(place);
+        std::uint32_t const row = row_of(number);
+        return rows_[row][number - (1U << row)];
     }
 
-    std::array<entry*, 24> rows_{};  // written with store_mutex_ held; null: not needed yet
+    std::array<entry*, 32> rows_{};  // written with store_mutex_ held; null: not needed, yet or ever
     std::atomic<std::size_t> made_{0};  // so many entries are constructed
-    std::deque<shelf> shelves_;
     std::mutex store_mutex_;
     std::vector<std::array<std::uint32_t, batch>> store_;
     std::mutex outside_mutex_;
-    shelf outside_;
+    free_places outside_;
     std::mutex walk_;
     alignas(config::destructive_interference) std::atomic<bool> walking_{false};
 };

@@ -47,7 +47,7 @@ void suspend_for_function(thread_wait& wait, promise_base& awaiting) {
     thread_pool& threads = here.scope.task()->group->core().threads;
     thread_job& function = *wait.job;
     function.awaiting = &awaiting;
-    if (may_inherit_context(&here)) function.values = context_here();
+    if (may_inherit_context(here)) function.values = context_here();
     threads.expect();
     bool pushed = false;
     thread_pool::seat* to_wake = nullptr;

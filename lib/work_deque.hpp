@@ -127,6 +127,21 @@ public:
         return {status::taken, value};
     }
 
+    // Owner, FIFO: the oldest element, by the thieves' own step. Null when empty.
+    [[nodiscard]] Value take_oldest() noexcept {
+        // relaxed: only the owner writes it.
+        std::int64_t const b = bottom_.load(std::memory_order_relaxed);
+        // relaxed, here and where the exchange fails: the slots are this thread's own, and nobody pops. What an old value of top
+        // comes to is another try.
+        std::int64_t t = top_.load(std::memory_order_relaxed);
+        while (t < b) {
+            Value const value = slot(t).load(std::memory_order_relaxed);
+            // seq_cst, as in steal.
+            if (top_.compare_exchange_weak(t, t + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) return value;
+        }
+        return Value{};
+    }
+
     // FIFO; called by the owner of `into`. Moves half of the elements, at most `limit` of them: the oldest is returned, the others
     // are put into `into` in their order.
     [[nodiscard]] stolen steal_half(work_deque& into, std::int64_t limit) {

@@ -17,21 +17,9 @@ constinit thread_local worker* this_worker = nullptr;
 worker::worker(scheduler& pool, unsigned index, unsigned workers)
     : frames(&pool.frames), pool_(pool), index_(index), victims_(index, workers, !pool.processors.flat()) {}
 
-void worker::loop() noexcept {
-    this_worker = this;
-    this_frame_cache = &frames;
-    stack_floor_ = WEFT_STACK_ADDRESS() - stack_allowance;
-    note_domain();
-    while (!pool_.stopping())
-        if (job const next = next_job()) run(next);
-    this_worker = nullptr;
-    // The thread's last destructors may still free frames.
-    this_frame_cache = &no_frame_cache();
-}
-
-void worker::run(job next) noexcept {
-    watch_time();
-    if (!take_over(*this, next)) return release_ended(*std::exchange(ended, nullptr), index_);
+inline void worker::run(job next) noexcept {
+    if (watch_time_) [[unlikely]] watch_time();
+    if (!take_over(*this, next)) [[unlikely]] return release_ended(*this, *std::exchange(ended, nullptr));
     for (;;) {
         awaits_left_ = awaits_in_a_row;
         next.resume();
@@ -40,7 +28,7 @@ void worker::run(job next) noexcept {
             gave_way_ = true;
             forks_until_look_up_ = look_up_interval_;
         }
-        if (ended) release_ended(*std::exchange(ended, nullptr), index_);
+        if (ended) release_ended(*this, *std::exchange(ended, nullptr));
         if (ended_child_of) next_ = arrive(*this, *std::exchange(ended_child_of, nullptr));
         if (!next_) return;
         next = std::exchange(next_, {});
@@ -65,7 +53,7 @@ bool worker::go_on_with_child(job child) noexcept {
         if (child_of_fork) return true;
     }
     // It may have armed a timer, and its gather's other children are no new jobs to the loop.
-    watch_time();
+    if (watch_time_) watch_time();
     return false;
 }
 
@@ -95,18 +83,47 @@ bool worker::look_up() noexcept {
 }
 
 void worker::watch_time() noexcept {
-    if (!std::exchange(watch_time_, false) || pool_.clock.paused()) return;
+    watch_time_ = false;
+    if (pool_.clock.paused()) return;
     if (pool_.timers.unkept() && pool_.idle_workers.somebody_sleeps()) pool_.wake_one();
 }
 
-bool worker::time_to_look_around() noexcept {
-    bool const others_turn = ++jobs_ % look_around_every == 0;
-    if (others_turn && others_first_ == 0) others_first_ = 1;
+inline bool worker::time_to_look_around() noexcept {
+    bool const others_turn = --look_around_countdown_ == 0;
+    if (others_turn) [[unlikely]] {
+        look_around_countdown_ = look_around_every;
+        if (others_first_ == 0) others_first_ = 1;
+    }
     if (clock_countdown_ > 0) --clock_countdown_;
     return others_turn || clock_countdown_ == 0;
 }
 
-job worker::next_job() noexcept {
+job worker::job_of_others() noexcept {
+    --others_first_;
+    // In turns, so that neither a stream of jobs from outside nor one of woken tasks starves the other.
+    outside_first_ = !outside_first_;
+    if (outside_first_)
+        if (job const entering = pool_.entrance.pop()) return entering;
+    if (job const oldest = ready.take_oldest()) return oldest;
+    if (job const entering = pool_.entrance.pop()) return entering;
+    others_first_ = 0;
+    return {};
+}
+
+inline job worker::own_job() noexcept {
+    if (others_first_ > 0) [[unlikely]]
+        if (job const found = job_of_others()) return found;
+    if (!forks.empty())
+        if (job const newest = forks.pop()) {
+            // What others did meanwhile is no measure of how long its forks take.
+            if (std::exchange(gave_way_, false)) look_up_last_ = steady_now();
+            return newest;
+        }
+    if (job const oldest = ready.take_oldest()) return oldest;
+    return pool_.entrance.pop();
+}
+
+inline job worker::next_job() noexcept {
     static_cast<void>(time_to_look_around());
     // A task whose timer is due goes first, but not twice in succession: who sleeps for a moment again and again starves nobody.
     job found;
@@ -118,33 +135,16 @@ job worker::next_job() noexcept {
     return found;
 }
 
-job worker::own_job() noexcept {
-    if (others_first_ > 0) {
-        --others_first_;
-        // In turns, so that neither a stream of jobs from outside nor one of woken tasks starves the other.
-        outside_first_ = !outside_first_;
-        if (outside_first_)
-            if (job const entering = pool_.entrance.pop()) return entering;
-        if (job const oldest = take_ready()) return oldest;
-        if (job const entering = pool_.entrance.pop()) return entering;
-        others_first_ = 0;
-    }
-    if (!forks.empty())
-        if (job const newest = forks.pop()) {
-            // What others did meanwhile is no measure of how long its forks take.
-            if (std::exchange(gave_way_, false)) look_up_last_ = steady_now();
-            return newest;
-        }
-    if (job const oldest = take_ready()) return oldest;
-    return pool_.entrance.pop();
-}
-
-job worker::take_ready() noexcept {
-    for (;;) {
-        auto const [outcome, oldest] = ready.steal();
-        if (outcome == work_deque<job>::status::taken) return oldest;
-        if (outcome == work_deque<job>::status::empty) return {};
-    }
+void worker::loop() noexcept {
+    this_worker = this;
+    this_frame_cache = &frames;
+    stack_floor_ = WEFT_STACK_ADDRESS() - stack_allowance;
+    note_domain();
+    while (!pool_.stopping())
+        if (job const next = next_job()) run(next);
+    this_worker = nullptr;
+    // The thread's last destructors may still free frames.
+    this_frame_cache = &no_frame_cache();
 }
 
 void worker::make_ready(job ready_job) noexcept {
@@ -251,7 +251,7 @@ job worker::search() noexcept {
         }
     } else {
         // Enough others search; but what this worker has just made ready is its own to take.
-        if (job const oldest = take_ready()) return oldest;
+        if (job const oldest = ready.take_oldest()) return oldest;
     }
     if (fired_ >= crowd)
         rest();
@@ -267,7 +267,7 @@ void worker::rest() noexcept {
 }
 
 job worker::search_once(bool& contended) noexcept {
-    if (job const oldest = take_ready()) return oldest;
+    if (job const oldest = ready.take_oldest()) return oldest;
     if (job const entering = pool_.entrance.pop()) return entering;
     return victims_.steal([&](unsigned victim) { return steal_from(*pool_.workers[victim], contended); });
 }
@@ -335,7 +335,7 @@ void worker::sleep() noexcept {
         token = true;
     }
     searching_ = token || work_in_sight;
-    if (paused) jobs_ = 0;  // so that turns fall alike in each run of a test
+    if (paused) look_around_countdown_ = look_around_every;  // so that turns fall alike in each run of a test
     note_domain();
     watch_time_ = true;
     clock_countdown_ = 1;

@@ -13,6 +13,7 @@
 #include "frame_cache.hpp"
 #include "job.hpp"
 #include "parker.hpp"
+#include "task_registry.hpp"
 #include "victims.hpp"
 #include "work_deque.hpp"
 
@@ -31,7 +32,7 @@ struct timer_entry;
 void set_away(job child, bool away) noexcept;
 // The job suspends as it is, to go on as whom the worker runs for now.
 void remember_scope(worker const& here, job suspended) noexcept;
-void release_ended(promise_base& task, unsigned worker) noexcept;
+void release_ended(worker& here, promise_base& task) noexcept;
 // A child of that gather has ended, not on its fork's stack. Answers who goes on, for whom the worker then runs: the parent, or
 // null.
 [[nodiscard]] std::coroutine_handle<> arrive(worker& here, join& joined) noexcept;
@@ -113,6 +114,7 @@ public:
     [[nodiscard]] unsigned index() const noexcept { return index_; }
 
     frame_cache frames;
+    task_registry::free_places places;
     // Children of gathers. LIFO: the newest first, so memory is bounded by depth; thieves take the oldest, with the largest
     // subtrees.
     work_deque<job> forks{256};
@@ -165,7 +167,7 @@ private:
     void watch_time() noexcept;
     [[nodiscard]] job next_job() noexcept;
     [[nodiscard]] job own_job() noexcept;
-    [[nodiscard]] job take_ready() noexcept;
+    [[nodiscard]] job job_of_others() noexcept;
     void put_ready(job ready_job) noexcept;
     // Counts a job, and says whether it is time for the injector, the others in line, or the clock.
     [[nodiscard]] bool time_to_look_around() noexcept;
@@ -195,7 +197,7 @@ private:
     std::uintptr_t stack_floor_ = 0;  // below it the stack is deep
     job left_fork_;                   // what child_of_fork was before leave_fork
     std::coroutine_handle<> next_;    // what goes on when the stack is unwound to whoever resumed the present coroutine
-    unsigned jobs_ = 0;
+    unsigned look_around_countdown_ = look_around_every;
     std::int64_t others_first_ = 0;  // how many jobs from outside and of `ready` come before the next fork
     bool outside_first_ = false;
     bool searching_ = false;

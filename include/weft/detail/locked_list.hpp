@@ -28,15 +28,17 @@ public:
     // The first node. Whoever has not locked the list can only compare it.
     [[nodiscard]] Node const* peek(std::memory_order order) const noexcept { return node_of(word_.load(order)); }
 
+    // For a guard: as long as the list is locked, `peek` may see it empty. Cheaper: one swap, where the other is a loop.
+    struct hidden_t {};
+    static constexpr hidden_t hidden{};
+
     // Has it locked.
     class guard {
     public:
-        explicit guard(locked_list& list) noexcept : word_(list.word_) {
-            // acquire. Pairs with: the destructor. Makes visible: the nodes. If weaker: a list of nodes that are not there yet.
-            std::uintptr_t word = word_.fetch_or(locked, std::memory_order_acquire);
-            if (word & locked) [[unlikely]] word = lock_contended(word_);
-            first_ = node_of(word);
-        }
+        // acquire. Pairs with: the destructor. Makes visible: the nodes. If weaker: a list of nodes that are not there yet.
+        explicit guard(locked_list& list) noexcept : guard(list, list.word_.fetch_or(locked, std::memory_order_acquire)) {}
+        // Who has it locked has kept the first node, so nothing is lost where this finds it locked.
+        guard(locked_list& list, hidden_t) noexcept : guard(list, list.word_.exchange(locked, std::memory_order_acquire)) {}
         guard(guard const&) = delete;
         guard& operator=(guard const&) = delete;
         // One store: whatever was kept alive by the lock may be gone after it.
@@ -64,6 +66,11 @@ public:
         }
 
     private:
+        guard(locked_list& list, std::uintptr_t before) noexcept : word_(list.word_) {
+            if (before & locked) [[unlikely]] before = lock_contended(word_);
+            first_ = node_of(before);
+        }
+
         std::atomic<std::uintptr_t>& word_;
         Node* first_;
     };
