@@ -24,6 +24,9 @@ class runtime_core;
 //   chain (acquire of the spawner's `ended`), or under the mutex for a main task, so the look sees it. It sees the begin of every
 //   task whose end it counted, too. Hence begun >= ended + 1: not equal.
 //
+// Who passes a request to cancel on (wait_for_end, pass_limit) counts as a task meanwhile, as if the one that waits, or that is in the
+// scope, had spawned it: that one does not go on before the begin is counted. So the frame that it refers to goes before the run ends.
+//
 // Looks are taken only once the run is draining, that is when its main task has ended. A worker that counts an end passes a light
 // fence and then reads `draining_`; whoever sets `draining_` looks. Where that finds the sums equal they prove what they prove, and
 // nobody need look again. Else it passes a heavy fence and looks once more: of that and of the worker that counts the last end one
@@ -50,7 +53,7 @@ public:
     }
     void count_ended(unsigned worker) noexcept {
         std::atomic<std::uint64_t>& ended = counts_[worker].ended;
-        // release. Pairs with: the acquire in `look`. Makes visible: the begins of all tasks that the ended one spawned. If weaker:
+        // release. Pairs with: the acquire in `add_up`. Makes visible: the begins of all tasks that the ended one spawned. If weaker:
         // the sums may agree while such a task is alive.
         ended.store(ended.load(std::memory_order_relaxed) + 1, std::memory_order_release);
         asymmetric_fence::light();

@@ -343,10 +343,6 @@ bool soon_alone(run_group const& group) noexcept {
     return false;
 }
 
-}  // namespace
-
-namespace {
-
 // Whether it was the last one.
 [[nodiscard]] WEFT_ALWAYS_INLINE bool drop_one(promise_base& task) noexcept {
     // acq_rel. Pairs with: itself on the other side. Makes visible, to the one that frees the frame: what the other did with it. If

@@ -36,8 +36,8 @@ void task_registry::fill(free_places& empty) {
         return;
     }
     auto const first = static_cast<std::uint32_t>(made_.load(std::memory_order_relaxed));
-    // Where a row begins, its first entries are not there yet: it is as long as all before, and a batch.
     if (number_of(first) < first) throw std::bad_alloc();  // 4 billion tasks
+    // Where a row begins, its first entries are not there yet: it is as long as all before, and a batch.
     std::uint32_t const row = row_of(number_of(first));
     if (!rows_[row]) rows_[row] = std::allocator<entry>().allocate(std::size_t{1} << row);
     for (std::uint32_t each = 0; each < batch; ++each) std::construct_at(&at(first + each));

@@ -21,7 +21,7 @@ namespace weft::detail {
 // Elements are the slots [top, bottom). Both counters only grow, but for the moment in which pop has taken one off bottom. The
 // owner adds at bottom. A deque is used in one of two ways, never both:
 //   LIFO: the owner takes from bottom (pop), thieves one at a time from top (steal).
-//   FIFO: the owner takes from top as a thief does (steal), and so nobody ever takes from bottom: a thief may take half
+//   FIFO: the owner takes from top as a thief does (take_oldest), and so nobody ever takes from bottom: a thief may take half
 //   (steal_half).
 //
 // Why no element is taken twice, and none is lost
@@ -136,7 +136,7 @@ public:
         std::int64_t t = top_.load(std::memory_order_relaxed);
         while (t < b) {
             Value const value = slot(t).load(std::memory_order_relaxed);
-            // seq_cst, as in steal.
+            // seq_cst: the thieves' own step, with which it competes. Nobody pops here; what counts is that one of those who take wins.
             if (top_.compare_exchange_weak(t, t + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) return value;
         }
         return Value{};

@@ -161,16 +161,17 @@ private:
     [[nodiscard]] WEFT_ALWAYS_INLINE bool one_fork_less() noexcept {
         return static_cast<std::int32_t>(--forks_until_look_up_) < 0;
     }
-    void run(job next) noexcept;
+    // Inline in worker.cpp, which alone calls them: this, next_job, own_job and time_to_look_around.
+    inline void run(job next) noexcept;
     [[nodiscard]] WEFT_NOINLINE bool go_on_with_child(job child) noexcept;
     [[nodiscard]] WEFT_NOINLINE bool look_up() noexcept;
     void watch_time() noexcept;
-    [[nodiscard]] job next_job() noexcept;
-    [[nodiscard]] job own_job() noexcept;
+    [[nodiscard]] inline job next_job() noexcept;
+    [[nodiscard]] inline job own_job() noexcept;
     [[nodiscard]] job job_of_others() noexcept;
     void put_ready(job ready_job) noexcept;
     // Counts a job, and says whether it is time for the injector, the others in line, or the clock.
-    [[nodiscard]] bool time_to_look_around() noexcept;
+    [[nodiscard]] inline bool time_to_look_around() noexcept;
     [[nodiscard]] job look_at_clock() noexcept;
     // What is due goes to the back of `ready`, but for the first one where that is wanted at once, and nothing that was due before
     // is left there: it is returned.
