@@ -94,9 +94,20 @@ WEFT_NOINLINE bool give_details(promise_base& unstarted, std::string* name) {
     return name || values;
 }
 
-// As make_spawned; `add` gives it its place in the registry.
-template <class Add>
-WEFT_ALWAYS_INLINE void make_task(promise_base& unstarted, run_group& group, bool with_details, Add add) {
+// Under a paused clock.
+WEFT_NOINLINE void add_living(living_tasks& living, promise_base& unstarted) {
+    try {
+        living.add(unstarted);
+    } catch (...) {
+        unstarted.role = role::joined;
+        if (marked_with_details(unstarted)) forget_details(unstarted);
+        throw;
+    }
+}
+
+// Gives it that `place`, which is taken. Throws only under a paused clock; then nothing is done, and the details are gone.
+WEFT_ALWAYS_INLINE void make_task(promise_base& unstarted, run_group& group, bool with_details, std::uint32_t place,
+                                  std::source_location where) {
     runtime_core& core = group.core();
     unstarted.role = role::spawned;
     unstarted.state = {};
@@ -109,16 +120,10 @@ WEFT_ALWAYS_INLINE void make_task(promise_base& unstarted, run_group& group, boo
     std::construct_at(&unstarted.taken_back, request_count{0});
     std::construct_at(&unstarted.suspensions);
     std::construct_at(&unstarted.waiters);
-    try {
-        if (core.living) [[unlikely]] core.living->add(unstarted);
-        // From here on it may be cancelled and referred to, so this comes last.
-        unstarted.place = add(core.tasks);
-    } catch (...) {
-        if (core.living) core.living->remove(unstarted);
-        unstarted.role = role::joined;
-        if (with_details) forget_details(unstarted);
-        throw;
-    }
+    unstarted.place = place;
+    if (core.living) [[unlikely]] add_living(*core.living, unstarted);
+    // From here on it may be cancelled and referred to, so this comes last.
+    core.tasks.occupy(place, unstarted, where);
     // See run_group::begin_cancelling.
     asymmetric_fence::light();
     if (group.cancelling()) [[unlikely]] unstarted.requests.store(1, std::memory_order_relaxed);
@@ -137,8 +142,15 @@ WEFT_ALWAYS_INLINE void make_task(promise_base& unstarted, run_group& group, boo
 }  // namespace
 
 void make_spawned(promise_base& unstarted, run_group& group, std::source_location where) {
-    bool const with_details = may_inherit_from_thread() && give_details(unstarted, nullptr);
-    make_task(unstarted, group, with_details, [&](task_registry& tasks) { return tasks.add_outside(unstarted, where); });
+    task_registry& tasks = group.core().tasks;
+    std::uint32_t const place = tasks.take_outside();
+    try {
+        bool const with_details = may_inherit_from_thread() && give_details(unstarted, nullptr);
+        make_task(unstarted, group, with_details, place, where);
+    } catch (...) {
+        tasks.give_back_outside(place);
+        throw;
+    }
 }
 
 void spawn_on_current_runtime(promise_base& unstarted, std::source_location where, std::string* name) {
@@ -146,10 +158,13 @@ void spawn_on_current_runtime(promise_base& unstarted, std::source_location wher
     worker* const here = this_worker;
     if (!here) [[unlikely]] throw_no_runtime_to_spawn_on();
     run_group& group = *here->scope.task()->group;
-    if (group.core().closing.load(std::memory_order_relaxed)) [[unlikely]] throw_closing();
+    runtime_core& core = group.core();
+    if (core.closing.load(std::memory_order_relaxed)) [[unlikely]] throw_closing();
     here->ready.reserve(1);
+    std::uint32_t const place = core.tasks.next(here->places);
     bool const with_details = (name || may_inherit_context(*here)) && give_details(unstarted, name);
-    make_task(unstarted, group, with_details, [&](task_registry& tasks) { return tasks.add(here->places, unstarted, where); });
+    make_task(unstarted, group, with_details, place, where);
+    core.tasks.take_next(here->places);
     group.count_begun(here->index());
     static_cast<void>(here->ready.try_push(handle_of(unstarted)));  // it is reserved
     here->pool().announce_work();

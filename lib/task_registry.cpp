@@ -16,15 +16,16 @@ task_registry::~task_registry() {
         if (rows_[row]) std::allocator<entry>().deallocate(rows_[row], std::size_t{1} << row);
 }
 
-std::uint32_t task_registry::add_outside(promise_base& task, std::source_location where) {
+std::uint32_t task_registry::take_outside() {
     std::lock_guard const lock(outside_mutex_);
-    return add(outside_, task, where);
+    std::uint32_t const place = next(outside_);
+    take_next(outside_);
+    return place;
 }
 
-void task_registry::remove_outside(std::uint32_t place) noexcept {
-    wait_until_unseen(place);
+void task_registry::give_back_outside(std::uint32_t unoccupied) noexcept {
     std::lock_guard const lock(outside_mutex_);
-    give_back(outside_, place);
+    give_back(outside_, unoccupied);
 }
 
 void task_registry::fill(free_places& empty) {

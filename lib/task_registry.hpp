@@ -41,23 +41,26 @@ public:
     task_registry& operator=(task_registry const&) = delete;
     ~task_registry();
 
-    // On a worker. `where` it was spawned. Throws std::bad_alloc.
-    [[nodiscard]] std::uint32_t add(free_places& own, promise_base& task, std::source_location where) {
+    // On a worker: the next free place, and, once nothing throws any more, to take it. Throws std::bad_alloc.
+    [[nodiscard]] std::uint32_t next(free_places& own) {
         if (own.count == 0) [[unlikely]] fill(own);
-        std::uint32_t const place = own.places[--own.count];
+        return own.places[own.count - 1];
+    }
+    void take_next(free_places& own) noexcept { --own.count; }
+    // `where` it was spawned.
+    void occupy(std::uint32_t place, promise_base& task, std::source_location where) noexcept {
         entry& taken = at(place);
         std::construct_at(&taken.spawned_at, where);
         // release. Pairs with: visit_from.
         taken.task.store(&task, std::memory_order_release);
-        return place;
     }
-    void remove(free_places& own, std::uint32_t place) noexcept {
+    WEFT_ALWAYS_INLINE void remove(free_places& own, std::uint32_t place) noexcept {
         wait_until_unseen(place);
         give_back(own, place);
     }
-    // On any other thread.
-    [[nodiscard]] std::uint32_t add_outside(promise_base& task, std::source_location where);
-    void remove_outside(std::uint32_t place) noexcept;
+    // On any other thread. Throws std::bad_alloc.
+    [[nodiscard]] std::uint32_t take_outside();
+    void give_back_outside(std::uint32_t unoccupied) noexcept;
 
     // Where the task that has the place was spawned.
     [[nodiscard]] std::source_location spawned_at(std::uint32_t place) const noexcept { return at(place).spawned_at; }
@@ -77,7 +80,7 @@ public:
         // and is told so by its run (run_group::begin_cancelling).
         std::size_t const places = made_.load(std::memory_order_acquire);
         for (; from < places; ++from) {
-            // acquire. Pairs with: `add`. Makes visible: the task. If weaker: a task is visited that is not there yet.
+            // acquire. Pairs with: `occupy`. Makes visible: the task. If weaker: a task is visited that is not there yet.
             promise_base* const task = at(static_cast<std::uint32_t>(from)).task.load(std::memory_order_acquire);
             if (task && !visit(*task)) break;
         }
@@ -115,7 +118,7 @@ private:
     // of its number, counted from a batch on. Who asks for a place has it from `fill`, directly or not, and so sees its row.
     [[nodiscard]] static constexpr std::uint32_t number_of(std::uint32_t place) noexcept { return place + batch; }
     [[nodiscard]] static constexpr std::uint32_t row_of(std::uint32_t number) noexcept {
-        return 31U - static_cast<std::uint32_t>(std::countl_zero(number));
+        return 31U - static_cast<std::uint32_t>(std::countl_zero(number | 1U));  // never zero: spares compilers the question
     }
     [[nodiscard]] entry& at(std::uint32_t place) const noexcept {
         std::uint32_t const number = number_of(place);

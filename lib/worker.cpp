@@ -17,7 +17,7 @@ constinit thread_local worker* this_worker = nullptr;
 worker::worker(scheduler& pool, unsigned index, unsigned workers)
     : frames(&pool.frames), pool_(pool), index_(index), victims_(index, workers, !pool.processors.flat()) {}
 
-inline void worker::run(job next) noexcept {
+WEFT_ALWAYS_INLINE void worker::run(job next) noexcept {
     if (watch_time_) [[unlikely]] watch_time();
     if (!take_over(*this, next)) [[unlikely]] return release_ended(*this, *std::exchange(ended, nullptr));
     for (;;) {
@@ -123,7 +123,7 @@ inline job worker::own_job() noexcept {
     return pool_.entrance.pop();
 }
 
-inline job worker::next_job() noexcept {
+WEFT_ALWAYS_INLINE job worker::next_job() noexcept {
     static_cast<void>(time_to_look_around());
     // A task whose timer is due goes first, but not twice in succession: who sleeps for a moment again and again starves nobody.
     job found;

@@ -162,11 +162,11 @@ private:
         return static_cast<std::int32_t>(--forks_until_look_up_) < 0;
     }
     // Inline in worker.cpp, which alone calls them: this, next_job, own_job and time_to_look_around.
-    inline void run(job next) noexcept;
+    WEFT_ALWAYS_INLINE void run(job next) noexcept;
     [[nodiscard]] WEFT_NOINLINE bool go_on_with_child(job child) noexcept;
     [[nodiscard]] WEFT_NOINLINE bool look_up() noexcept;
     void watch_time() noexcept;
-    [[nodiscard]] inline job next_job() noexcept;
+    [[nodiscard]] WEFT_ALWAYS_INLINE job next_job() noexcept;
     [[nodiscard]] inline job own_job() noexcept;
     [[nodiscard]] job job_of_others() noexcept;
     void put_ready(job ready_job) noexcept;

@@ -50,7 +50,9 @@ struct worker {
 
     task* begin(int number) {
         auto made = std::make_unique<task>(number);
-        made->place = tasks.add(places, made->promise(), std::source_location::current());
+        made->place = tasks.next(places);
+        tasks.occupy(made->place, made->promise(), std::source_location::current());
+        tasks.take_next(places);
         return made.release();
     }
     void end(task* ending) {
@@ -187,13 +189,13 @@ TEST_CASE("task_registry: free places go from worker to worker through the store
 TEST_CASE("task_registry: tasks of other threads", "[model]") {
     both_fences("outside", [] {
         task_registry tasks;
-        auto const begin_and_end = [&] {
+        std::thread outside([&] {
             auto* const made = new task(1);
-            made->place = tasks.add_outside(made->promise(), std::source_location::current());
-            tasks.remove_outside(made->place);
-            drop_reference(made);
-        };
-        std::thread outside(begin_and_end);
+            made->place = tasks.take_outside();
+            tasks.occupy(made->place, made->promise(), std::source_location::current());
+            worker{tasks}.end(made);
+            tasks.give_back_outside(tasks.take_outside());
+        });
         static_cast<void>(walk(tasks, 1));
         outside.join();
     });
