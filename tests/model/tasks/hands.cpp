@@ -82,6 +82,10 @@ void house::finish() {
     }
 }
 
+[[gnu::noinline]] void cancel_this_task() {
+    check(detail::request_cancel(*detail::this_worker->scope.task()), "it has not ended");
+}
+
 void verify_tasks(options with, std::function<void()> const& body) {
     with.check_leaks = false;
     verify(with, [&] {

@@ -84,6 +84,9 @@ private:
     detail::run_group& group_;
 };
 
+// By a coroutine, of the task that it runs for.
+void cancel_this_task();
+
 // verify, with frames counted. Not all that is allocated: the process's registries are never freed.
 void verify_tasks(options with, std::function<void()> const& body);
 
