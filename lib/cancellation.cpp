@@ -35,6 +35,30 @@ bool is_cancelled(std::exception_ptr const& exception) noexcept {
 
 namespace {
 
+// release. Pairs with: cancelling.
+void count_one(std::atomic<request_count>& count) noexcept {
+    count.store(static_cast<request_count>(count.load(std::memory_order_relaxed) + 1), std::memory_order_release);
+}
+
+// More that nobody has taken back are not counted.
+constexpr int most_requests = 30'000;
+
+}  // namespace
+
+void count_request(promise_base& task) noexcept {
+    if (cancelling(task) < most_requests) count_one(task.requests);
+}
+
+namespace {
+
+// False: it has ended.
+bool count_unless_ended(promise_base& task) noexcept {
+    waiter_list::guard const waiters(task.waiters);
+    if (waiters.first() == &ended_mark) return false;
+    count_request(task);
+    return true;
+}
+
 bool is_inside(scope_ref scope, scope_ref whole) noexcept {
     for (;;) {
         if (scope == whole) return true;
@@ -43,14 +67,6 @@ bool is_inside(scope_ref scope, scope_ref whole) noexcept {
         scope = inner->outer;
     }
 }
-
-// release. Pairs with: cancelling.
-void count_one(std::atomic<request_count>& count) noexcept {
-    count.store(static_cast<request_count>(count.load(std::memory_order_relaxed) + 1), std::memory_order_release);
-}
-
-// More that nobody has taken back are not counted.
-constexpr int most_requests = 30'000;
 
 // What awaits a function on another thread: the function never begins, or goes on for nobody. False: it has ended.
 bool abandon(thread_pool& threads, thread_wait& wait) noexcept {
@@ -97,22 +113,19 @@ public:
     // False: it has ended.
     bool cancel(promise_base& task) noexcept {
         root_ = &task;
-        if (!cancel_one(task)) return false;
+        {
+            suspension_list::guard list(task.suspensions);
+            if (!count_unless_ended(task)) return false;
+            interrupt(list, scope_ref(&task));
+        }
         go_on();
         return true;
     }
-
-    // The two halves of cancelling a task without forwarding.
-    static void count(promise_base& task) noexcept {
-        suspension_list::guard const list(task.suspensions);
-        static_cast<void>(count_unless_ended(task));
-    }
-    void wake(promise_base& task) noexcept {
-        {
-            suspension_list::guard list(task.suspensions);
-            interrupt(list, scope_ref(&task));
-        }
-        wake();
+    // The same, but it has been counted. The task may have ended meanwhile.
+    void tell(promise_base& task) noexcept {
+        root_ = &task;
+        tell_one(task);
+        go_on();
     }
 
     // The first half of cancelling a scope. Once it returns, the scope may be left.
@@ -128,8 +141,7 @@ public:
             progress& of = reached_.find(&task)->second;
             if (of == progress::ahead) {
                 of = progress::on_the_way;
-                static_cast<void>(cancel_one(task));
-                wake();
+                tell_one(task);
             } else {
                 // All that lies beyond it has been reached.
                 of = progress::behind;
@@ -139,22 +151,14 @@ public:
     }
 
 private:
-    enum class progress { ahead, on_the_way, behind };
+    enum class progress { found, ahead, on_the_way, behind };
 
-    // With the task's list locked.
-    static bool count_unless_ended(promise_base& task) noexcept {
-        // With this lock, too: see end_spawned.
-        waiter_list::guard const waiters(task.waiters);
-        if (waiters.first() == &ended_mark) return false;
-        if (cancelling(task) < most_requests) count_one(task.requests);
-        return true;
-    }
-
-    bool cancel_one(promise_base& task) noexcept {
-        suspension_list::guard list(task.suspensions);
-        if (!count_unless_ended(task)) return false;
-        interrupt(list, scope_ref(&task));
-        return true;
+    void tell_one(promise_base& task) noexcept {
+        {
+            suspension_list::guard list(task.suspensions);
+            interrupt(list, scope_ref(&task));
+        }
+        wake();
     }
 
     // Goes to all who wait in `scope`, with the list of its task locked.
@@ -168,12 +172,9 @@ private:
             // It may have heard of it already, and be putting things in order.
             if (requests_in(its) == (node->kind == waits_for::forwarded ? node->forwarded_seen : waiting.seen)) continue;
             if (node->kind == waits_for::task_end || node->kind == waits_for::forwarded) {
-                promise_base& awaited = *static_cast<waiter*>(node)->awaited;
-                if (has_ended(awaited)) continue;  // it is about to go on, and finds the request
-                if (forward(awaited)) {
-                    note_forwarding(*node, its);
-                    continue;
-                }
+                passing const passed = forward(*static_cast<waiter*>(node)->awaited);
+                if (passed == passing::done) note_forwarding(*node, its);
+                if (passed != passing::impossible) continue;
             }
             if (!take_from_source(scope.task()->group->core(), *node)) continue;
             list.remove(*node);
@@ -184,18 +185,24 @@ private:
         }
     }
 
-    // False: it cannot be.
-    bool forward(promise_base& awaited) noexcept {
-        if (!forwarding_ || &awaited == root_) return false;
+    enum class passing { done, too_late, impossible };  // too late: who waits is about to go on, and finds the request
+
+    // Counts it with the awaited task at once: by the time that it gets there, that might have ended, and nobody would ever hear of it.
+    passing forward(promise_base& awaited) noexcept {
+        if (has_ended(awaited)) return passing::too_late;
+        if (!forwarding_ || &awaited == root_) return passing::impossible;
         try {
-            auto const [place, is_new] = reached_.try_emplace(&awaited, progress::ahead);
+            auto const [place, is_new] = reached_.try_emplace(&awaited, progress::found);
             // relaxed: until the list is unlocked, the handle that is awaited keeps one.
             if (is_new) awaited.references.fetch_add(1, std::memory_order_relaxed);
-            if (place->second == progress::on_the_way) return false;
-            if (place->second == progress::ahead) next_.push_back(&awaited);
-            return true;
+            progress& of = place->second;
+            if (of == progress::on_the_way) return passing::impossible;
+            if (of == progress::behind) return passing::done;
+            next_.push_back(&awaited);
+            if (std::exchange(of, progress::ahead) == progress::found && !count_unless_ended(awaited)) return passing::too_late;
+            return passing::done;
         } catch (std::bad_alloc const&) {
-            return false;
+            return passing::impossible;
         }
     }
 
@@ -225,6 +232,11 @@ bool request_cancel(promise_base& task) noexcept {
     return request(true).cancel(task);
 }
 
+void tell_of_request(promise_base& task) noexcept {
+    WEFT_COMPILER_BARRIER();
+    request(true).tell(task);
+}
+
 void cancel_scope(inner_scope& scope, void (*counted)(inner_scope&) noexcept) noexcept {
     request asked(true);
     asked.count_in(scope);
@@ -244,7 +256,7 @@ void cancel_tasks_of(run_group& group) noexcept {
     group.begin_cancelling();
     task_registry& tasks = group.core().tasks;
     tasks.visit_from(0, [&](promise_base& task) {
-        if (task.group == &group) request::count(task);
+        if (task.group == &group) static_cast<void>(count_unless_ended(task));
         return true;
     });
     std::array<promise_base*, 256> some;
@@ -259,7 +271,7 @@ void cancel_tasks_of(run_group& group) noexcept {
         });
         for (promise_base* const task : std::span(some).first(count)) {
             // Those that await each other need not wait for each other: all are cancelled.
-            request(false).wake(*task);
+            request(false).tell(*task);
             drop_reference(*task);
         }
     }
@@ -304,6 +316,7 @@ int cancelling(promise_base const& task) noexcept {
 int uncancel(promise_base& task) noexcept {
     WEFT_COMPILER_BARRIER();
     suspension_list::guard const list(task.suspensions);
+    waiter_list::guard const waiters(task.waiters);
     int const open = cancelling(task);
     if (open == 0) return 0;
     count_one(task.taken_back);

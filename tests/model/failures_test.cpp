@@ -264,6 +264,35 @@ TEST_CASE("a livelock is found, and spinning that ends is none", "[failures]") {
         while (!flag.load(std::memory_order_relaxed)) WEFT_SPIN_PAUSE();
         thread.join();
     });
+    is_right("gives up spinning, while all others wait", [] {
+        std::atomic<bool> flag{false};
+        std::mutex mutex;
+        std::unique_lock held(mutex);
+        std::thread thread([&] {
+            std::lock_guard const lock(mutex);
+            flag.store(true, std::memory_order_relaxed);
+        });
+        for (int look = 0; look < 20 && !flag.load(std::memory_order_relaxed); ++look) WEFT_SPIN_PAUSE();
+        held.unlock();
+        thread.join();
+    });
+    // They change something at each look, so that none of them is taken for spinning; who is to tell them must go on all the same.
+    is_right("two look again and again, and a third is to tell them", [] {
+        std::atomic<int> looks{0};
+        std::atomic<bool> ready{false};
+        auto const look = [&] {
+            for (;;) {
+                looks.fetch_add(1);
+                if (ready.load()) return;
+                WEFT_SPIN_PAUSE();
+            }
+        };
+        std::thread one(look);
+        std::thread other(look);
+        ready.store(true);
+        one.join();
+        other.join();
+    });
     is_right("spins without a pause", [] {
         std::atomic<bool> flag{false};
         std::thread thread([&] { flag.store(true, std::memory_order_relaxed); });

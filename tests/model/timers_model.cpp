@@ -88,7 +88,8 @@ private:
 };
 
 void fire_due(timer_driver& timers, std::int64_t now) {
-    timers.fire_due(now, [](timer_entry& due) { sleeper::of(due).fire(); });
+    std::size_t const fired = timers.fire_due(now, [](timer_entry& due) { sleeper::of(due).fire(); });
+    model::check(fired <= 3, "it says how many");
 }
 
 // What is due is fired by whoever looks next, and nobody learns of that too late.
@@ -166,10 +167,12 @@ TEST_CASE("timers: armed while others fire and disarm", "[model]") {
 
 namespace {
 
-// Workers, as far as time is concerned: there is no job but for those that sleepers wait for. One stripe, for one of them arms timers.
+// Workers, as far as time is concerned: there is no job but for those that sleepers wait for.
 class office {
 public:
-    explicit office(unsigned workers) : timers(1, steady_now()), sleepers_(workers) { asymmetric_fence::prepare(); }
+    explicit office(unsigned workers, unsigned stripes = 1) : timers(stripes, steady_now()), sleepers_(workers) {
+        asymmetric_fence::prepare();
+    }
 
     timer_driver timers;
 
@@ -194,6 +197,21 @@ public:
             return;
         }
     }
+
+    // The two halves of a sleep, without the waiting between them: the worker of this number wakes by its deadline.
+    void lie_down(unsigned index) {
+        static_cast<void>(sleepers_.fall_asleep(index, false));
+        static_cast<void>(timers.keep_time(index));
+    }
+    std::size_t fire_and_go(unsigned index) {
+        timers.stop_keeping_time(index);
+        bool const risen = sleepers_.rise(index);
+        std::size_t const fired = timers.fire_due(steady_now(), [](timer_entry&) {});
+        if (!risen) static_cast<void>(sleepers_.end_search());
+        watch_time();
+        return fired;
+    }
+    [[nodiscard]] bool somebody_sleeps() const { return sleepers_.somebody_sleeps(); }
 
 private:
     // worker::sleep.
@@ -239,4 +257,40 @@ TEST_CASE("timekeeper: a timer is armed as another worker falls asleep", "[model
             model::check(fired == 1, "it is fired");
         });
     }
+}
+
+// The timekeeper wakes for an early timer, and has a job by that, as a later one is armed: one of the two sees to it that the worker
+// who still sleeps keeps its time.
+TEST_CASE("timekeeper: a timer is armed as the timekeeper wakes", "[model]") {
+    model::verify(bounded("arm, timekeeper wakes"), [] {
+        office workers(3, 2);
+        auto const early = timer_in(0);
+        auto const late = timer_in(millisecond);
+        workers.timers.arm(*early, 1);
+        workers.lie_down(1);
+        workers.lie_down(2);
+        std::thread keeper([&] { model::check(workers.fire_and_go(1) == 1, "it fires the early one"); });
+        workers.timers.arm(*late, 0);
+        workers.watch_time();
+        keeper.join();
+        model::check(!workers.somebody_sleeps() || !workers.timers.unkept(), "nobody sleeps, or the time is kept");
+    });
+}
+
+// The timekeeper wakes for an early timer, and is busy from then on, as a later one is armed: the third worker must keep that.
+TEST_CASE("timekeeper: a timer is armed as the timekeeper becomes busy", "[model]") {
+    model::verify(bounded("arm, timekeeper busy", 1), [] {
+        office workers(3, 2);
+        auto const early = timer_in(millisecond);
+        auto const late = timer_in(2 * millisecond);
+        workers.timers.arm(*early, 1);
+        std::array<int, 3> fired{};
+        std::thread one([&] { workers.work(1, fired[1]); });
+        std::thread other([&] { workers.work(2, fired[2]); });
+        workers.timers.arm(*late, 0);
+        workers.watch_time();
+        one.join();
+        other.join();
+        model::check(fired[1] == 1 && fired[2] == 1, "both are fired, one by each");
+    });
 }

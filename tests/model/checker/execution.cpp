@@ -50,10 +50,29 @@ std::uint32_t blocked_where(bool model_thread::*what) noexcept {
     fail("deadlock: every thread waits");
 }
 
+// Those who have paused often enough wait for the others of these.
+std::uint32_t without_who_gives_way(std::uint32_t able) noexcept {
+    std::uint32_t kept = able;
+    for (std::uint32_t rest = able; rest != 0; rest &= rest - 1) {
+        model_thread const& each = execution.threads[static_cast<std::size_t>(std::countr_zero(rest))];
+        if ((each.gives_way_to & able) != 0) kept &= ~each.bit();
+    }
+    return kept;
+}
+
+// What is granted to those who spin goes round, in one order only: nothing changes, so that who looks first makes no difference, until
+// one of them has paused often enough and goes on.
+std::uint32_t next_to_look() noexcept {
+    execution_state const& e = execution;
+    std::uint32_t const above = e.runnable & ~((e.current->bit() << 1U) - 1U);
+    std::uint32_t const next = above != 0 ? above : e.runnable;
+    return next & (~next + 1U);
+}
+
 void find_ways(ways& found) noexcept {
     execution_state& e = execution;
     std::uint32_t const mine = e.current->bit();
-    std::uint32_t const able = e.runnable & ~e.spinning;
+    std::uint32_t const able = without_who_gives_way(e.runnable & ~e.spinning);
     bool const can_stay = (able & mine) != 0;
     if (can_stay) found.add(mine, way::run);
     if (!can_stay || e.preemptions < e.wanted->preemptions) {
@@ -74,8 +93,25 @@ void find_ways(ways& found) noexcept {
         e.fresh = e.runnable;
         e.spinning = 0;
         found.add(e.runnable, way::run);
+    } else if (e.runnable != 0 && e.idle_looks < idle_looks * std::popcount(e.runnable)) {
+        ++e.idle_looks;
+        e.spinning = e.runnable;
+        found.add(next_to_look(), way::run);
     }
     if (found.count == 0) nobody_can_go_on();
+}
+
+void goes_on(model_thread& thread) noexcept {
+    thread.passed_by.fill(0);
+    for (int i = 0; i < execution.thread_count; ++i) execution.threads[static_cast<std::size_t>(i)].gives_way_to &= ~thread.bit();
+}
+
+// It pauses, and passes by those who could go on.
+void pass_by_others(model_thread& pausing) noexcept {
+    for (std::uint32_t rest = execution.runnable & ~execution.spinning & ~pausing.bit(); rest != 0; rest &= rest - 1) {
+        model_thread& each = execution.threads[static_cast<std::size_t>(std::countr_zero(rest))];
+        if (++each.passed_by[static_cast<std::size_t>(pausing.id)] > unfair_pauses) pausing.gives_way_to |= each.bit();
+    }
 }
 
 void go(way const& chosen, bool could_stay, bool others_able) noexcept {
@@ -92,6 +128,8 @@ void go(way const& chosen, bool could_stay, bool others_able) noexcept {
         ++e.spurious_wakeups;
         make_runnable(next);
     }
+    e.spinning &= ~next.bit();
+    goes_on(next);
     if (&next == &before) return;
     e.current = &next;
     switch_fibre(before.context, next.context);
@@ -221,6 +259,8 @@ model_thread& start_thread(void* (*start)(void*), void* argument) noexcept {
     made.next = {};
     made.steps_without_change = 0;
     made.paused = false;
+    made.passed_by.fill(0);
+    made.gives_way_to = 0;
     made.start = start;
     made.argument = argument;
     made.at_exit.clear();
@@ -247,6 +287,7 @@ void run_execution(options const& wanted, std::function<void()> const& body) {
     e.thread_count = 0;
     e.current = nullptr;
     e.runnable = e.blocked = e.spinning = e.fresh = e.asleep = 0;
+    e.idle_looks = 0;
     e.steps = e.preemptions = e.early_timeouts = e.spurious_wakeups = e.spurious_cas_failures = 0;
     e.clock = 1'000'000'000'000;
     e.wanted = &wanted;
@@ -292,6 +333,7 @@ void stepped(bool changed) noexcept {
     if (changed) {
         e.spinning = 0;
         e.fresh = 0;
+        e.idle_looks = 0;
         e.current->steps_without_change = 0;
     } else {
         ++e.current->steps_without_change;
@@ -344,6 +386,7 @@ void pause() noexcept {
     me().paused = true;
     me().steps_without_change = 0;
     me().first_step_chosen = false;
+    pass_by_others(me());
     execution.spinning |= me().bit();
     schedule();
     execution.asleep = 0;

@@ -69,6 +69,9 @@ struct model_thread {
     next_step next;
     int steps_without_change = 0;
     bool paused = false;  // since its last step: another pause says nothing new
+    // Fairness (Musuvathi & Qadeer, "Fair stateless model checking", 2008): who spins gives way in the end to those who could go on.
+    std::array<std::uint8_t, max_threads> passed_by{};  // since this one has last gone on: how often each other one has paused
+    std::uint32_t gives_way_to = 0;                     // not scheduled before these
     void* (*start)(void*) = nullptr;
     void* argument = nullptr;
     void* result = nullptr;
@@ -88,6 +91,7 @@ struct execution_state {
     std::uint32_t blocked = 0;   // waiting for something; the others have ended
     std::uint32_t spinning = 0;  // paused; not scheduled until something changes
     std::uint32_t fresh = 0;     // everybody spun: these read the latest stores only
+    int idle_looks = 0;          // granted since something changed
     // Sleep sets (Godefroid, "Partial-order methods for the verification of concurrent systems", 1996): what would happen if these
     // were scheduled now has been seen already.
     std::uint32_t asleep = 0;

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# The layer of tasks: one program, for all of the library stands behind each of these models. lib/worker.cpp stands in hands.cpp.
+weft_add_model(tasks_model PARTS join task_end
+    SOURCES checker/platform_model.cpp tasks/counted_frames.cpp tasks/hands.cpp tasks/join_model.cpp
+        tasks/task_end_model.cpp
+    LIB_SOURCES lib/cancellation.cpp lib/child_blocks.cpp lib/completions.cpp lib/context.cpp lib/error.cpp lib/frame_cache.cpp
+        lib/frame_depot.cpp lib/idle.cpp lib/join.cpp lib/living_tasks.cpp lib/locked_list.cpp lib/run_group.cpp lib/runtime.cpp
+        lib/scheduler.cpp lib/signals.cpp lib/suspend.cpp lib/task_core.cpp lib/task_details.cpp lib/task_registry.cpp
+        lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp lib/timer_driver.cpp lib/timer_wheel.cpp lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
+    FILE lib/task_core.cpp REPLACE "constexpr int looks = 20;" BY "constexpr int looks = 1;")
+
+weft_seeded_bug(tasks_model NAME release_settle PART join FILE lib/join.cpp
+    REPLACE "joined.pending.fetch_sub(ended + 1, std::memory_order_acq_rel)"
+    BY "joined.pending.fetch_sub(ended + 1, std::memory_order_release)" FINDS "data race")
+weft_seeded_bug(tasks_model NAME acquire_arrive PART join FILE lib/join.cpp
+    REPLACE "if (joined.pending.fetch_sub(1, std::memory_order_acq_rel) != 1)"
+    BY "if (joined.pending.fetch_sub(1, std::memory_order_acquire) != 1)" FINDS "data race")
+weft_seeded_bug(tasks_model NAME join_used_after_settling PART join FILE lib/join.cpp
+    REPLACE "!= ended + 1) return true;" BY "!= ended + 1) return joined.children != 0;" FINDS "data race")
+weft_seeded_bug(tasks_model NAME published_before_it_has_left PART join FILE lib/turn.cpp
+    REPLACE "    leave_fork(here, yielding);
+    here.make_ready(handle_of(yielding));"
+    BY "    here.make_ready(handle_of(yielding));
+    leave_fork(here, yielding);")
+
+weft_seeded_bug(tasks_model NAME passed_on_to_one_that_has_ended PART await FILE lib/cancellation.cpp
+    REPLACE "if (std::exchange(of, progress::ahead) == progress::found && !count_unless_ended(awaited)) return passing::too_late;"
+    BY "if (std::exchange(of, progress::ahead) == progress::found) static_cast<void>(count_unless_ended(awaited));"
+    FINDS "told the truth")
+weft_seeded_bug(tasks_model NAME both_resume PART task_end FILE lib/cancellation.cpp
+    REPLACE "if (!take_from_source(scope.task()->group->core(), *node)) continue;"
+    BY "static_cast<void>(take_from_source(scope.task()->group->core(), *node));")
+weft_seeded_bug(tasks_model NAME request_missed_at_the_end PART task_end FILE lib/task_core.cpp
+    REPLACE "if (seen && task.requests.load(std::memory_order_relaxed) != *seen) [[unlikely]] return false;"
+    BY "static_cast<void>(seen);" FINDS "told the truth")
+weft_seeded_bug(tasks_model NAME relaxed_reference PART handle FILE lib/task_core.cpp
+    REPLACE "task.references.fetch_sub(1, std::memory_order_acq_rel) == 1"
+    BY "task.references.fetch_sub(1, std::memory_order_relaxed) == 1" FINDS "data race")
+weft_seeded_bug(tasks_model NAME limit_not_waited_for PART limit FILE lib/timeout.cpp
+    REPLACE "!= time_limit::stage::passed) std::this_thread::yield();" BY "== time_limit::stage::open) std::this_thread::yield();")
