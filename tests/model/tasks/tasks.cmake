@@ -68,7 +68,3 @@ weft_seeded_bug(tasks_model NAME end_not_waited_for PART completions FILE lib/co
     REPLACE "if (end.has_come) break;" BY "break;")
 weft_seeded_bug(tasks_model NAME end_missed PART completions FILE lib/completions.cpp
     REPLACE "        if (come.first()) return false;" BY "")
-weft_seeded_bug(tasks_model NAME touched_after_it_was_told PART completions FILE lib/completions.cpp
-    REPLACE "    if (foreign)
-        schedule_from_abroad" BY "    if (foreign || foreign_)
-        schedule_from_abroad")
