@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Who hears of several ends, one by one (lib/completions.cpp), and first, which stands on gather and on a scope: no end is missed, none is
-// told twice, and who is told has not gone.
+// Who hears of several ends, one by one (lib/completions.cpp), and first, which stands on gather and on a scope: no end is missed,
+// none is told twice, and who is told has not gone.
 #include "support/catch.hpp"
 
 #include <chrono>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How a run ends while tasks of it are alive, or are spawned or submitted at this moment (lib/run_group.hpp, task_registry.hpp,
-// cancel_tasks_of, release_ended, wait_for_end, submit_task): the wait for its end comes back, after the last task's frame is gone; and
-// no task stays alive that nobody has cancelled.
+// cancel_tasks_of, release_ended, wait_for_end, submit_task): the wait for its end comes back, after the last task's frame is gone;
+// and no task stays alive that nobody has cancelled.
 #include "support/catch.hpp"
 
 #include <chrono>
@@ -52,8 +52,8 @@ void verify_both(model::options with, std::function<void()> const& body) {
     verify_tasks(with, body);
 }
 
-// The run of a main task and whatever `prepare` has started before. This thread is worker 0, which has the main task in its line. Another
-// one is worker 1, and then the one that waits for the end of the run: a third would be too much.
+// The run of a main task and whatever `prepare` has started before. This thread is worker 0, which has the main task in its line.
+// Another one is worker 1, and then the one that waits for the end of the run: a third would be too much.
 void run(std::function<join_handle<>(model::house&)> const& prepare, std::function<void(model::house&)> const& first,
          std::function<void(model::house&)> const& second) {
     model::house house(2);
