@@ -187,7 +187,8 @@ private:
 
     enum class passing { done, too_late, impossible };  // too late: who waits is about to go on, and finds the request
 
-    // Counts it with the awaited task at once: by the time that it gets there, that might have ended, and nobody would ever hear of it.
+    // Counts it with the awaited task at once: by the time that it gets there, that might have ended, and nobody would ever hear of
+    // it.
     passing forward(promise_base& awaited) noexcept {
         if (has_ended(awaited)) return passing::too_late;
         if (!forwarding_ || &awaited == root_) return passing::impossible;

@@ -80,8 +80,8 @@ bool suspend_cancellably(worker& here, promise_base& suspending, suspension& nod
     return true;
 }
 
-// The two halves of a request to cancel a task. It is counted, with the task's waiters locked and its end not marked. Then, with nothing
-// locked, it comes to those who wait in the task, which may have ended meanwhile, or to what they await.
+// The two halves of a request to cancel a task. It is counted, with the task's waiters locked and its end not marked. Then, with
+// nothing locked, it comes to those who wait in the task, which may have ended meanwhile, or to what they await.
 void count_request(promise_base& task) noexcept;
 void tell_of_request(promise_base& task) noexcept;
 

@@ -325,13 +325,13 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
         if (node.of_other_runtime) here.pool().expect_foreign();
         others.add(node);
         if (cancelled) {
-            // As if the request had come later: it goes to the task, and is counted there at once, before that can end. The handle may
-            // be gone once the list is unlocked.
+            // As if the request had come later: it goes to the task, and is counted there at once, before that can end. The handle
+            // may be gone once the list is unlocked.
             forward = true;
             count_request(task);
             task.references.fetch_add(1, std::memory_order_relaxed);
-            // Counted as a task, as long as this is not over: the reference may be the last one, and the frame is to go before the run
-            // ends. Here the waiting task is still alive, and so the run.
+            // Counted as a task, as long as this is not over: the reference may be the last one, and the frame is to go before the
+            // run ends. Here the waiting task is still alive, and so the run.
             group.count_begun(here.index());
         }
         return true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What worker::loop calls is private, and inline in lib/worker.cpp. So that source stands here whole, and an explicit instantiation,
-// which may name what is private, hands it out.
+// What worker::loop calls is private, and inline in lib/worker.cpp. So that source stands here whole, and an explicit
+// instantiation, which may name what is private, hands it out.
 #include <worker.cpp>
 
 #include "hands.hpp"
@@ -36,7 +36,8 @@ namespace weft::model {
 
 house::house(unsigned workers, detail::exception_handler on_unhandled)
     : core_(std::make_shared<detail::runtime_core>(
-          weft::options{.workers = workers, .blocking_threads = 1, .name = "model", .on_unhandled_exception = std::move(on_unhandled)},
+          weft::options{
+              .workers = workers, .blocking_threads = 1, .name = "model", .on_unhandled_exception = std::move(on_unhandled)},
           flat_)),
       group_(core_->lend_group()) {
     group_.begin_run();

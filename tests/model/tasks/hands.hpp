@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Model threads that do a worker's work, step by step: they take a job from a queue and run it, by the worker's own functions. What is
-// left out of worker::loop is when it looks at the clock, searches and sleeps, which other models are about; with it the layer of tasks
-// would be too large to explore. For the same reason a model's body does alone what comes before the moment of interest, and what is
-// left after it.
+// Model threads that do a worker's work, step by step: they take a job from a queue and run it, by the worker's own functions. What
+// is left out of worker::loop is when it looks at the clock, searches and sleeps, which other models are about; with it the layer
+// of tasks would be too large to explore. For the same reason a model's body does alone what comes before the moment of interest,
+// and what is left after it.
 #pragma once
 
 #include <functional>
@@ -47,8 +47,8 @@ public:
     // A task that has been started is the main task of the run. Before, and without one, the house itself counts as that.
     void leave_to(join_handle<> const& main) noexcept;
 
-    // The calling thread is that worker, and runs the oldest job of its line, the newest of its forks, or what it steals from another
-    // one, the oldest of its forks or of its line. False: there is none.
+    // The calling thread is that worker, and runs the oldest job of its line, the newest of its forks, or what it steals from
+    // another one, the oldest of its forks or of its line. False: there is none.
     bool run_oldest(unsigned as);
     bool run_newest_fork(unsigned as);
     bool steal_fork(unsigned as, unsigned from);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The join under gather (lib/join.cpp, include/weft/detail/{join,slot}.hpp): the parent goes on exactly once, after all of its children
-// have ended, and sees what they came to; who has counted a child's end touches neither child nor join any more.
+// The join under gather (lib/join.cpp, include/weft/detail/{join,slot}.hpp): the parent goes on exactly once, after all of its
+// children have ended, and sees what they came to; who has counted a child's end touches neither child nor join any more.
 #include "support/catch.hpp"
 
 #include <functional>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A task's end, and what happens at the same time (lib/task_core.cpp, cancellation.cpp, suspend.cpp, timeout.cpp): somebody begins to
-// await it, cancels it or who awaits it, its timer or its time limit passes, its handle is dropped. One of them resumes the coroutine,
-// no request is missed, and nobody touches a frame that may be gone.
+// A task's end, and what happens at the same time (lib/task_core.cpp, cancellation.cpp, suspend.cpp, timeout.cpp): somebody begins
+// to await it, cancels it or who awaits it, its timer or its time limit passes, its handle is dropped. One of them resumes the
+// coroutine, no request is missed, and nobody touches a frame that may be gone.
 #include "support/catch.hpp"
 
 #include <chrono>
@@ -70,8 +70,8 @@ bool cancelled(join_handle<int> const& handle) {
 
 constexpr char const* told_the_truth = "who was told that it is cancelled was told the truth";
 
-// Worker 0 runs so many jobs of its line, of which the task is the first, alone; then so many more, while another thread cancels that
-// task. That thread is worker 1, so that what it makes ready has a line. At last all that sleeps is due.
+// Worker 0 runs so many jobs of its line, of which the task is the first, alone; then so many more, while another thread cancels
+// that task. That thread is worker 1, so that what it makes ready has a line. At last all that sleeps is due.
 void cancel_while_it_runs(task<int> work, int jobs_before, std::function<void(model::house&)> const& meanwhile) {
     model::house house(2);
     join_handle<int> handle = house.start(0, std::move(work));
@@ -137,8 +137,8 @@ TEST_CASE("a sleep: its timer passes, it is cancelled", "[model][task_end]") {
 
 namespace {
 
-// Who waits has begun to, or begins to; who cancels it cancels by that the task that it awaits. Worker 1 has that in line, and runs it
-// now or later.
+// Who waits has begun to, or begins to; who cancels it cancels by that the task that it awaits. Worker 1 has that in line, and runs
+// it now or later.
 void cancel_who_waits(task<int> (*awaits)(join_handle<int> const&), bool has_begun, bool ends_now, bool shielded) {
     model::house house(2);
     join_handle<int> awaited = house.start(1, gives(7));
@@ -175,7 +175,7 @@ TEST_CASE("an await is cancelled: the task it waits for is", "[model][task_end][
 }
 
 TEST_CASE("a shielded await is cancelled: the task it waits for is not", "[model][task_end]") {
-    verify_tasks(bounded("end of the awaited || cancel of the shielded"), [] { cancel_who_waits(awaits_shielded, true, true, true); });
+    verify_tasks(bounded("end of the awaited || cancel, shielded"), [] { cancel_who_waits(awaits_shielded, true, true, true); });
 }
 
 namespace {
