@@ -26,3 +26,12 @@ weft_seeded_bug(thread_pool_model NAME taken_out_although_begun FILE lib/thread_
     REPLACE "    if (!given.queued) return false;" BY "")
 weft_seeded_bug(thread_pool_model NAME stop_without_tokens FILE lib/thread_pool.cpp
     REPLACE "for (seat* const each : idle_) each->park.unpark();" BY "" FINDS "deadlock")
+
+# Who awaits a function on one of them: tasks/function_end_model.cpp.
+weft_seeded_bug(tasks_model NAME relaxed_end_of_function PART function_end FILE lib/to_thread.cpp
+    REPLACE "thread_job::stage::ended, std::memory_order_acquire)" BY "thread_job::stage::ended, std::memory_order_relaxed)")
+weft_seeded_bug(tasks_model NAME relaxed_abandoning PART function_end FILE lib/cancellation.cpp
+    REPLACE "thread_job::stage::abandoned, std::memory_order_release," BY "thread_job::stage::abandoned, std::memory_order_relaxed,")
+weft_seeded_bug(tasks_model NAME function_resumes_who_was_cancelled PART function_end FILE lib/to_thread.cpp
+    REPLACE "    function.destroy(function);
+    return false;" BY "    return true;")
