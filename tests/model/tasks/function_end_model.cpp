@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The end of a function on another thread, and at the same time a request to cancel who awaits it (lib/to_thread.cpp, thread_pool.cpp,
-// abandon in lib/cancellation.cpp): one of the two resumes the coroutine, and one frees the job. lib/README.md, "Who has the job".
+// The end of a function on another thread, and at the same time a request to cancel who awaits it (lib/to_thread.cpp,
+// thread_pool.cpp, abandon in lib/cancellation.cpp): one of the two resumes the coroutine, and one frees the job. lib/README.md, "Who has the job".
 #include "support/catch.hpp"
 
 #include <thread>
@@ -25,8 +25,8 @@ task<int> awaits_function(int& calls) {
     });
 }
 
-// By the body: until the task has ended, which the function's thread may be about to let go on. Then the runtime ends, as far as that
-// is about its pool of threads.
+// By the body: until the task has ended, which the function's thread may be about to let go on. Then the runtime ends, as far as
+// that is about its pool of threads.
 void finish(model::house& house, join_handle<int> const& waiting) {
     for (;;) {
         house.finish();
