@@ -43,9 +43,9 @@ std::int64_t monotonic_now() noexcept {
     return at.tv_sec * std::int64_t{1'000'000'000} + at.tv_nsec;
 }
 
-// On the worker, between any two of its steps. It does nothing that a handler may not. The worker may have any lock just then, that of
-// the allocator or of standard output among them, and whoever is to let it go on may need that first: so in the end it goes on by
-// itself.
+// On the worker, between any two of its steps. It does nothing that a handler may not. The worker may have any lock just then, that
+// of the allocator or of standard output among them, and whoever is to let it go on may need that first: so in the end it goes on
+// by itself.
 void stand_still(int) noexcept {
     int const its_errno = errno;
     standing = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// lib/thread_pool.cpp: each job is run, once, or taken out before; no thread sleeps while a job stands in line, and none ends that one
-// needs; and all have ended when the pool has. lib/README.md, "Blocking functions".
+// lib/thread_pool.cpp: each job is run, once, or taken out before; no thread sleeps while a job stands in line, and none ends that
+// one needs; and all have ended when the pool has. lib/README.md, "Blocking functions".
 #include "support/catch.hpp"
 
 #include <cstdint>

@@ -277,7 +277,7 @@ TEST_CASE("timekeeper: a timer is armed as the timekeeper wakes", "[model]") {
     });
 }
 
-// The timekeeper wakes for an early timer, and is busy from then on, as a later one is armed: the third worker must keep that.
+// The timekeeper wakes for an early timer, and is busy from then on, as a later one is armed: the third worker is to keep it.
 TEST_CASE("timekeeper: a timer is armed as the timekeeper becomes busy", "[model]") {
     model::verify(bounded("arm, timekeeper busy", 1), [] {
         office workers(3, 2);

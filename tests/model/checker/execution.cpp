@@ -60,8 +60,8 @@ std::uint32_t without_who_gives_way(std::uint32_t able) noexcept {
     return kept;
 }
 
-// What is granted to those who spin goes round, in one order only: nothing changes, so that who looks first makes no difference, until
-// one of them has paused often enough and goes on.
+// What is granted to those who spin goes round, in one order only: nothing changes, so that who looks first makes no difference,
+// until one of them has paused often enough and goes on.
 std::uint32_t next_to_look() noexcept {
     execution_state const& e = execution;
     std::uint32_t const above = e.runnable & ~((e.current->bit() << 1U) - 1U);

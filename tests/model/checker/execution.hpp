@@ -69,7 +69,7 @@ struct model_thread {
     next_step next;
     int steps_without_change = 0;
     bool paused = false;  // since its last step: another pause says nothing new
-    // Fairness (Musuvathi & Qadeer, "Fair stateless model checking", 2008): who spins gives way in the end to those who could go on.
+    // Fairness (Musuvathi & Qadeer, "Fair stateless model checking", 2008): who spins gives way to those who could go on.
     std::array<std::uint8_t, max_threads> passed_by{};  // since this one has last gone on: how often each other one has paused
     std::uint32_t gives_way_to = 0;                     // not scheduled before these
     void* (*start)(void*) = nullptr;

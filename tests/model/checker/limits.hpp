@@ -15,8 +15,8 @@ inline constexpr std::size_t heap_size = std::size_t{64} << 20U;
 inline constexpr int max_stale_repeats = 2;
 // So many steps in a row that change nothing, by a thread that does not say it spins, are taken for spinning.
 inline constexpr int spin_without_pause = 40;
-// While everybody who is not blocked spins, and nothing changes, each may look so often again, for it may be one that gives up. Then it
-// is a livelock. Three times the longest spinning in lib/ (soon_alone in task_core.cpp; worker::search_rounds aside).
+// While everybody who is not blocked spins, and nothing changes, each may look so often again, for it may be one that gives up. Then
+// it is a livelock. Three times the longest spinning in lib/ (soon_alone in task_core.cpp; worker::search_rounds aside).
 inline constexpr int idle_looks = 64;
 // So often a thread pauses and looks again while another one, which could, makes no step; then that one is waited for.
 inline constexpr int unfair_pauses = 3;
