@@ -170,10 +170,11 @@ private:
             scope_ref const its = waiting.scope;
             if (!is_inside(its, scope)) continue;
             // It may have heard of it already, and be putting things in order.
-            if (requests_in(its) == (node->kind == waits_for::forwarded ? node->forwarded_seen : waiting.seen)) continue;
+            request_count const asked = requests_in(its);
+            if (asked == (node->kind == waits_for::forwarded ? node->forwarded_seen : waiting.seen)) continue;
             if (node->kind == waits_for::task_end || node->kind == waits_for::forwarded) {
                 passing const passed = forward(*static_cast<waiter*>(node)->awaited);
-                if (passed == passing::done) note_forwarding(*node, its);
+                if (passed == passing::done) note_forwarding(*node, its, asked);
                 if (passed != passing::impossible) continue;
             }
             if (!take_from_source(scope.task()->group->core(), *node)) continue;

@@ -19,7 +19,7 @@ namespace weft::detail {
 
 // How many requests there have been in a scope and around it.
 [[nodiscard]] inline request_count requests_in(scope_ref scope) noexcept {
-    // relaxed: who must not miss one has the task's list locked, or was resumed by who made it.
+    // relaxed: who misses one enters the task's list before who has counted it goes through that, or was resumed by who made it.
     unsigned sum = 0;
     for (inner_scope const* inner = scope.inner(); inner; inner = scope.inner()) {
         sum += inner->requests.load(std::memory_order_relaxed);
@@ -36,10 +36,12 @@ void start_limits_here(worker& here) noexcept;
 // What has been asked has come to those who run in the scope. Answers how much that is.
 request_count note_delivery(scope_ref scope) noexcept;
 
-// The task that a listed coroutine waits for is cancelled in its place; by that it has seen the requests.
-inline void note_forwarding(suspension& node, scope_ref scope) noexcept {
+// The task that a listed coroutine waits for is cancelled in its place; by that it has seen the requests that were `asked` before the
+// request was counted there. One that was counted since finds that there are more, and passes itself on.
+inline void note_forwarding(suspension& node, scope_ref scope, request_count asked) noexcept {
+    static_cast<void>(note_delivery(scope));
     node.kind = waits_for::forwarded;
-    node.forwarded_seen = note_delivery(scope);
+    node.forwarded_seen = asked;
 }
 
 // Whether a coroutine that has been cancelled passes that on to what it is going to wait for. Where its whole run is cancelled, all
@@ -60,13 +62,14 @@ bool suspend_cancellably(worker& here, promise_base& suspending, suspension& nod
     {
         suspension_list::guard list(scope.task()->suspensions);
         if (scope.inner()) [[unlikely]] start_limits(here, scope);
-        bool const cancelled = requests_in(scope) != here.seen;
+        request_count const asked = requests_in(scope);
+        bool const cancelled = asked != here.seen;
         if (!cancelled || passes_on(node, scope)) [[likely]] {
             list.add(node);
             node.listed = true;
             if (arm(cancelled)) {
                 // The coroutine comes no further than to this list's lock.
-                if (cancelled) [[unlikely]] note_forwarding(node, scope);
+                if (cancelled) [[unlikely]] note_forwarding(node, scope, asked);
                 return true;
             }
             list.remove(node);

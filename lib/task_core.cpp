@@ -160,9 +160,16 @@ void spawn_on_current_runtime(promise_base& unstarted, std::source_location wher
     run_group& group = *here->scope.task()->group;
     runtime_core& core = group.core();
     if (core.closing.load(std::memory_order_relaxed)) [[unlikely]] throw_closing();
-    here->ready.reserve(1);
-    std::uint32_t const place = core.tasks.next(here->places);
+    // First of all: destructors of the context's old values may spawn, too.
     bool const with_details = (name || may_inherit_context(*here)) && give_details(unstarted, name);
+    std::uint32_t place = 0;
+    try {
+        here->ready.reserve(1);
+        place = core.tasks.next(here->places);
+    } catch (...) {
+        if (with_details) forget_details(unstarted);
+        throw;
+    }
     make_task(unstarted, group, with_details, place, where);
     core.tasks.take_next(here->places);
     group.count_begun(here->index());

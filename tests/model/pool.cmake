@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Threads that may block.
-weft_add_model(thread_pool_model SOURCES thread_pool_model.cpp checker/platform_model.cpp LIB_SOURCES lib/thread_pool.cpp)
+# Seeded bugs of the threads that may block.
 weft_seeded_bug(thread_pool_model NAME ends_although_expected FILE lib/thread_pool.cpp
     REPLACE "        if (jobs_ >= free_) continue;  // a job is to come that needs it" BY "" FINDS "deadlock")
 weft_seeded_bug(thread_pool_model NAME free_after_telling FILE lib/thread_pool.cpp

@@ -194,6 +194,8 @@ void check_lists(const source_tree& tree, names& faults) {
             need(file, tests, "tests/CMakeLists.txt", "weft_add_test(" + stem);
         } else if (folder == "tests/model" && (ends_with(stem, "_test") || ends_with(stem, "_model"))) {
             need(file, listed("tests/model/CMakeLists.txt"), "tests/model/CMakeLists.txt", "weft_add_model(" + stem);
+        } else if (folder == "tests/model/tasks" && path.extension() == ".cpp") {
+            need(file, listed("tests/model/tasks/tasks.cmake"), "tests/model/tasks/tasks.cmake", "tasks/" + stem + ".cpp");
         } else if (starts_with(folder, "tests/") && ends_with(stem, "_test")) {
             const auto list = folder + "/CMakeLists.txt";
             need(file, listed(list.c_str()), list.c_str(), "weft_add_test(" + stem);

@@ -95,7 +95,7 @@ struct promise_base {
     };
     request_count seen;
     union {
-        std::atomic<request_count> requests;  // how often it was cancelled; written with `waiters` locked
+        std::atomic<request_count> requests;  // how often it was cancelled; written with `waiters` locked, once it is in line
     };
     union {
         std::atomic<request_count> taken_back;  // how many of these were taken back by uncancel; likewise

@@ -139,10 +139,10 @@ namespace {
 
 // Who waits has begun to, or begins to; who cancels it cancels by that the task that it awaits. Worker 1 has that in line, and runs
 // it now or later.
-void cancel_who_waits(task<int> (*awaits)(join_handle<int> const&), bool has_begun, bool ends_now, bool shielded) {
+void cancel_who_waits(task<int> (*wait)(join_handle<int> const&), bool has_begun, bool ends_now, bool shielded) {
     model::house house(2);
     join_handle<int> awaited = house.start(1, gives(7));
-    join_handle<int> waiting = house.start(0, awaits(awaited));
+    join_handle<int> waiting = house.start(0, wait(awaited));
     if (has_begun) house.run_oldest(0);
     bool told = false;
     std::thread canceller([&] { told = house.as_worker(0, [&] { return waiting.cancel(); }); });
@@ -170,6 +170,43 @@ TEST_CASE("an await is cancelled: the task it waits for is", "[model][task_end][
         other.join();
         house.finish();
         model::check(cancelled(waiting), told_the_truth);
+        model::check(house.empty(), "all tasks have ended");
+    });
+}
+
+namespace {
+
+task<int> counts_requests(int& told) {
+    for (;;) {
+        try {
+            co_await weft::yield();
+            co_return told;
+        } catch (weft::cancelled const&) {
+            ++told;
+        }
+    }
+}
+
+}  // namespace
+
+// The last task is told of the first request, and goes on, while that is still on its way.
+TEST_CASE("an await is cancelled twice: the task it waits for is told twice", "[model][task_end][twice]") {
+    verify_tasks(bounded("cancel of who waits || cancel of who waits for that", 2), [] {
+        model::house house(2);
+        int told = 0;
+        join_handle<int> last = house.start(1, counts_requests(told));
+        join_handle<int> middle = house.start(0, awaits(last));
+        join_handle<int> first = house.start(0, awaits(middle));
+        house.run_oldest(1);
+        house.run_oldest(0);
+        house.run_oldest(0);
+        std::thread other([&] { house.as_worker(0, [&] { return middle.cancel(); }); });
+        house.run_oldest(1);
+        int const told_before = told;
+        model::check(house.as_worker(1, [&] { return first.cancel(); }), "it has not ended");
+        other.join();
+        house.finish();
+        model::check(told > told_before || cancelled(middle), told_the_truth);
         model::check(house.empty(), "all tasks have ended");
     });
 }

@@ -28,6 +28,10 @@ weft_seeded_bug(tasks_model NAME passed_on_to_one_that_has_ended PART await FILE
     REPLACE "if (std::exchange(of, progress::ahead) == progress::found && !count_unless_ended(awaited)) return passing::too_late;"
     BY "if (std::exchange(of, progress::ahead) == progress::found) static_cast<void>(count_unless_ended(awaited));"
     FINDS "told the truth")
+weft_seeded_bug(tasks_model NAME counted_there_too_late PART await FILE lib/task_core.cpp
+    REPLACE "            count_request(task);" BY "" FINDS "told the truth")
+weft_seeded_bug(tasks_model NAME takes_a_later_request_for_passed_on PART twice FILE lib/cancellation.hpp
+    REPLACE "node.forwarded_seen = asked;" BY "static_cast<void>(asked), node.forwarded_seen = requests_in(scope);" FINDS "told the truth")
 weft_seeded_bug(tasks_model NAME both_resume PART task_end FILE lib/cancellation.cpp
     REPLACE "if (!take_from_source(scope.task()->group->core(), *node)) continue;"
     BY "static_cast<void>(take_from_source(scope.task()->group->core(), *node));")
