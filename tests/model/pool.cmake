@@ -32,7 +32,8 @@ weft_seeded_bug(tasks_model NAME relaxed_end_of_function PART function_end FILE 
     REPLACE "thread_job::stage::ended, std::memory_order_acquire)"
     BY "thread_job::stage::ended, std::memory_order_relaxed)")
 weft_seeded_bug(tasks_model NAME relaxed_abandoning PART function_end FILE lib/cancellation.cpp
-    REPLACE "thread_job::stage::abandoned, std::memory_order_release," BY "thread_job::stage::abandoned, std::memory_order_relaxed,")
+    REPLACE "thread_job::stage::abandoned, std::memory_order_release,"
+    BY "thread_job::stage::abandoned, std::memory_order_relaxed,")
 weft_seeded_bug(tasks_model NAME function_resumes_who_was_cancelled PART function_end FILE lib/to_thread.cpp
     REPLACE "    function.destroy(function);
     return false;" BY "    return true;")

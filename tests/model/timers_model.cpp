@@ -259,8 +259,8 @@ TEST_CASE("timekeeper: a timer is armed as another worker falls asleep", "[model
     }
 }
 
-// The timekeeper wakes for an early timer, and has a job by that, as a later one is armed: one of the two sees to it that the worker
-// who still sleeps keeps its time.
+// The timekeeper wakes for an early timer, and has a job by that, as a later one is armed: one of the two sees to it that the
+// worker who still sleeps keeps its time.
 TEST_CASE("timekeeper: a timer is armed as the timekeeper wakes", "[model]") {
     model::verify(bounded("arm, timekeeper wakes"), [] {
         office workers(3, 2);

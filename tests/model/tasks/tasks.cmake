@@ -6,8 +6,8 @@ weft_add_model(tasks_model PARTS join task_end run_end completions function_end
     LIB_SOURCES lib/cancellation.cpp lib/child_blocks.cpp lib/completions.cpp lib/context.cpp lib/error.cpp lib/frame_cache.cpp
         lib/frame_depot.cpp lib/idle.cpp lib/join.cpp lib/living_tasks.cpp lib/locked_list.cpp lib/run_group.cpp lib/runtime.cpp
         lib/scheduler.cpp lib/signals.cpp lib/suspend.cpp lib/task_core.cpp lib/task_details.cpp lib/task_registry.cpp
-        lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp lib/timer_driver.cpp lib/timer_wheel.cpp lib/to_thread.cpp lib/topology.cpp
-        lib/turn.cpp lib/unhandled.cpp
+        lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp lib/timer_driver.cpp lib/timer_wheel.cpp lib/to_thread.cpp
+        lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
     FILE lib/task_core.cpp lib/task_registry.hpp REPLACE "looks = 20" "batch = 256" BY "looks = 1" "batch = 2")
 
 weft_seeded_bug(tasks_model NAME release_settle PART join FILE lib/join.cpp
@@ -31,7 +31,8 @@ weft_seeded_bug(tasks_model NAME passed_on_to_one_that_has_ended PART await FILE
 weft_seeded_bug(tasks_model NAME counted_there_too_late PART await FILE lib/task_core.cpp
     REPLACE "            count_request(task);" BY "" FINDS "told the truth")
 weft_seeded_bug(tasks_model NAME takes_a_later_request_for_passed_on PART twice FILE lib/cancellation.hpp
-    REPLACE "node.forwarded_seen = asked;" BY "static_cast<void>(asked), node.forwarded_seen = requests_in(scope);" FINDS "told the truth")
+    REPLACE "node.forwarded_seen = asked;"
+    BY "static_cast<void>(asked), node.forwarded_seen = requests_in(scope);" FINDS "told the truth")
 weft_seeded_bug(tasks_model NAME both_resume PART task_end FILE lib/cancellation.cpp
     REPLACE "if (!take_from_source(scope.task()->group->core(), *node)) continue;"
     BY "static_cast<void>(take_from_source(scope.task()->group->core(), *node));")
