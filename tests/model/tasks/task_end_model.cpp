@@ -190,7 +190,7 @@ task<int> counts_requests(int& told) {
 }  // namespace
 
 // The last task is told of the first request, and goes on, while that is still on its way.
-TEST_CASE("an await is cancelled twice: the task it waits for is told twice", "[model][task_end][twice]") {
+TEST_CASE("an await is cancelled twice: the task it waits for is told twice", "[model][twice]") {
     verify_tasks(bounded("cancel of who waits || cancel of who waits for that", 2), [] {
         model::house house(2);
         int told = 0;

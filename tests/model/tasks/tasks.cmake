@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The layer of tasks: one program, for all of the library stands behind each of these models. lib/worker.cpp stands in hands.cpp.
-weft_add_model(tasks_model PARTS join task_end run_end completions function_end
+weft_add_model(tasks_model PARTS join task_end twice run_end completions function_end
     SOURCES checker/platform_model.cpp tasks/counted_frames.cpp tasks/hands.cpp tasks/join_model.cpp
         tasks/task_end_model.cpp tasks/run_end_model.cpp tasks/completions_model.cpp tasks/function_end_model.cpp
     LIB_SOURCES lib/cancellation.cpp lib/child_blocks.cpp lib/completions.cpp lib/context.cpp lib/error.cpp lib/frame_cache.cpp
