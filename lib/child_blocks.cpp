@@ -15,8 +15,6 @@
 
 namespace weft::detail {
 
-namespace {
-
 // Room for so many frames of one size, in one piece. From the caches, a gather's blocks would cost an allocation each, and would
 // mix with the children's frames there, gather by gather, until these no longer come in the order of memory.
 class frame_row {
@@ -43,6 +41,8 @@ private:
     std::byte* memory_ = nullptr;
     std::byte* next_ = nullptr;
 };
+
+namespace {
 
 struct block {
     struct promise_type : promise_base {

@@ -17,7 +17,7 @@ namespace weft::detail {
 
 namespace {
 
-std::string place(std::source_location const& where) {
+std::string place_in_source(std::source_location const& where) {
     if (where.line() == 0) return "from a callable with arguments";
     std::ostringstream text;
     text << "at " << where.file_name() << ':' << where.line();
@@ -27,7 +27,7 @@ std::string place(std::source_location const& where) {
 std::string name_of(promise_base const& task) {
     std::string const given = given_name(task);
     std::string const quoted = given.empty() ? given : '"' + given + "\", ";
-    return quoted + (task.state.is_main ? "the main task of run() " : "the task spawned ") + place(spawned_at(task));
+    return quoted + (task.state.is_main ? "the main task of run() " : "the task spawned ") + place_in_source(spawned_at(task));
 }
 
 // Of a watched end, who waits for the next one, if anybody does.

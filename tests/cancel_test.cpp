@@ -983,17 +983,23 @@ TEST_CASE("a request is passed on to the task of another runtime", "[cancel][for
     auto const how = GENERATE(answer::rethrow, answer::value, answer::error);
     weft::runtime other({.workers = workers});
     std::promise<join_handle<int>> started;
+    std::atomic<bool> begun = false;
     auto const keeper = other.submit([&]() -> task<> {
-        started.set_value(weft::spawn(answering(how)));
+        started.set_value(weft::spawn([how](std::atomic<bool>& begins) -> task<int> {
+            begins = true;
+            co_return co_await answering(how);
+        }, std::ref(begun)));
         co_return;
     });
     auto inner = started.get_future().get();
+    // One that is cancelled before it begins never answers.
+    while (!begun) std::this_thread::yield();
     auto const ending = weft::run([&]() -> task<std::string> {
         auto outer = weft::spawn([](join_handle<int>& awaited) -> task<> { co_await awaited; }, std::ref(inner));
-        co_await weft::sleep(1ms);
+        co_await weft::yield();  // on one worker: until it awaits
         outer.cancel();
         co_return co_await ending_of(outer);
-    }, {.workers = workers});
+    }, {.workers = 1});
     CHECK(ending == (how == answer::rethrow ? "cancelled" : how == answer::value ? "value" : "error"));
     CHECK(inner.done());
     CHECK(inner.cancelled() == (how == answer::rethrow));
