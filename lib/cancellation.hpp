@@ -2,6 +2,7 @@
 // How a coroutine suspends so that it can be cancelled, and how that is done. lib/README.md, "Cancellation".
 #pragma once
 
+#include <atomic>
 #include <cassert>
 #include <coroutine>
 #include <exception>
@@ -81,6 +82,12 @@ bool suspend_cancellably(worker& here, promise_base& suspending, suspension& nod
     }
     here.make_ready(handle_of(suspending));
     return true;
+}
+
+// With the lock under which that count is written.
+inline void count_one(std::atomic<request_count>& count) noexcept {
+    // release. Pairs with: cancelling.
+    count.store(static_cast<request_count>(count.load(std::memory_order_relaxed) + 1), std::memory_order_release);
 }
 
 // The two halves of a request to cancel a task. It is counted, with the task's waiters locked and its end not marked. Then, with

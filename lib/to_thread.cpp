@@ -21,7 +21,7 @@ bool run_function(pool_job& begun) noexcept {
     exchange_thread_context(std::static_pointer_cast<context const>(std::move(function.values)));
     function.call_function(function);
     exchange_thread_context(nullptr);
-    // Who cancels the awaiting coroutine does the same (abandon, in lib/cancellation.cpp). Of the two one succeeds.
+    // Who cancels the awaiting coroutine does the same (abandon, in lib/cancel_request.cpp). Of the two one succeeds.
     //   acquire, for failure. Pairs with: abandon. Makes visible: that the other one is done with the job. If weaker: it is freed
     // while the other still looks whether it is in the queue.
     //   Success needs no order: with it nobody but this thread resumes the coroutine, and the job is there until then; what the

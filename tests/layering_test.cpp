@@ -27,13 +27,11 @@ const weft::test::layer_table layers{
     {"worker", "idle", "timer_driver", "scheduler", "thread_pool", "runtime_core"},
     // tasks
     {"task", "task_core", "detail/promise", "detail/relay", "detail/transfer", "detail/waiter", "join", "detail/join",
-     "child_blocks", "detail/child_blocks", "unhandled", "living_tasks", "cancellation", "detail/turn", "turn",
-     "detail/completions", "completions", "context_var", "context", "task_details",
-     "detail/entered_scope"},
+     "child_blocks", "detail/child_blocks", "unhandled", "living_tasks", "cancellation", "cancel_request", "detail/turn", "turn",
+     "detail/completions", "completions", "context_var", "context", "task_details", "detail/entered_scope"},
     // awaitables: what a task can wait for
     {"suspend", "spawn", "current_task", "as_completed", "gather", "gather_limit", "sleep", "yield", "interval", "timeout", "shield",
-     "to_thread",
-     "first", "wait", "detail/group_core", "task_group"},
+     "to_thread", "first", "wait", "detail/group_core", "task_group"},
     // facade: who starts and stops the house
     {"run", "runtime", "signals", "testing", "weft"},
 };

@@ -198,7 +198,7 @@ TEST_CASE("locked_list: an end that is called off", "[model]") {
     });
 }
 
-// As take_from_source in lib/cancellation.cpp.
+// As take_from_source in lib/cancel_request.cpp.
 TEST_CASE("locked_list: the end of a task against who takes a waiter out of its list", "[model]") {
     model::verify(bounded("end, cancelled", 3), [] {
         ending_task task;

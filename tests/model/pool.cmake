@@ -31,7 +31,7 @@ weft_seeded_bug(thread_pool_model NAME stop_without_tokens FILE lib/thread_pool.
 weft_seeded_bug(tasks_model NAME relaxed_end_of_function PART function_end FILE lib/to_thread.cpp
     REPLACE "thread_job::stage::ended, std::memory_order_acquire)"
     BY "thread_job::stage::ended, std::memory_order_relaxed)")
-weft_seeded_bug(tasks_model NAME relaxed_abandoning PART function_end FILE lib/cancellation.cpp
+weft_seeded_bug(tasks_model NAME relaxed_abandoning PART function_end FILE lib/cancel_request.cpp
     REPLACE "thread_job::stage::abandoned, std::memory_order_release,"
     BY "thread_job::stage::abandoned, std::memory_order_relaxed,")
 weft_seeded_bug(tasks_model NAME function_resumes_who_was_cancelled PART function_end FILE lib/to_thread.cpp

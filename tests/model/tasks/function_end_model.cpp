@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The end of a function on another thread, and at the same time a request to cancel who awaits it (lib/to_thread.cpp,
-// thread_pool.cpp, abandon in lib/cancellation.cpp): one of the two resumes the coroutine, and one frees the job. lib/README.md,
+// thread_pool.cpp, abandon in lib/cancel_request.cpp): one of the two resumes the coroutine, and one frees the job. lib/README.md,
 // "Who has the job".
 #include "support/catch.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A task's end, and what happens at the same time (lib/task_core.cpp, cancellation.cpp, suspend.cpp, timeout.cpp): somebody begins
+// A task's end, and what happens at the same time (lib/task_core.cpp, cancel_request.cpp, suspend.cpp, timeout.cpp): somebody begins
 // to await it, cancels it or who awaits it, its timer or its time limit passes, its handle is dropped. One of them resumes the
 // coroutine, no request is missed, and nobody touches a frame that may be gone.
 #include "support/catch.hpp"
@@ -44,6 +44,12 @@ task<int> awaits(join_handle<int> const& handle) { co_return co_await handle; }
 task<int> cancels_itself_and_awaits(join_handle<int>& itself, join_handle<int> const& handle) {
     model::check(itself.cancel(), "it has not ended");
     co_return co_await handle;
+}
+task<int> takes_its_request_back(join_handle<int>& itself) {
+    model::check(itself.cancel(), "it has not ended");
+    itself.uncancel();
+    co_await weft::yield();
+    co_return 0;
 }
 task<int> awaits_shielded(join_handle<int> const& handle) { co_return co_await weft::shield(handle); }
 task<int> gathers(task<int> one, task<int> other) {
@@ -116,6 +122,20 @@ TEST_CASE("end of a task: it is cancelled", "[model][task_end]") {
     verify_tasks(bounded("end || cancel"), [] { cancel_while_it_runs(gives(7), 0, run_one); });
     verify_tasks(bounded("yield || cancel"), [] { cancel_while_it_runs(yields(7), 0, run_two); });
     verify_tasks(bounded("gather || cancel"), [] { cancel_while_it_runs(gathers(yields(3), gives(4)), 0, run_two); });
+}
+
+TEST_CASE("a request is taken back, another comes", "[model][task_end][uncancel]") {
+    verify_tasks(bounded("uncancel || cancel", 2), [] {
+        model::house house(2);
+        join_handle<int> handle;
+        handle = house.start(0, takes_its_request_back(handle));
+        bool told = false;
+        std::thread canceller([&] { told = house.as_worker(1, [&] { return handle.cancel(); }); });
+        house.run_oldest(0);
+        canceller.join();
+        house.finish();
+        model::check(cancelled(handle) == told, told_the_truth);
+    });
 }
 
 TEST_CASE("a sleep: its timer passes, it is cancelled", "[model][task_end]") {

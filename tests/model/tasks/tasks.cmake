@@ -3,8 +3,8 @@
 weft_add_model(tasks_model PARTS join task_end twice run_end completions function_end
     SOURCES tasks/counted_frames.cpp tasks/hands.cpp tasks/join_model.cpp
         tasks/task_end_model.cpp tasks/run_end_model.cpp tasks/completions_model.cpp tasks/function_end_model.cpp
-    LIB_SOURCES lib/cancellation.cpp lib/child_blocks.cpp lib/completions.cpp lib/context.cpp lib/error.cpp lib/frame_cache.cpp
-        lib/frame_depot.cpp lib/idle.cpp lib/join.cpp lib/living_tasks.cpp lib/locked_list.cpp lib/run_group.cpp lib/runtime.cpp
+    LIB_SOURCES lib/cancel_request.cpp lib/cancellation.cpp lib/child_blocks.cpp lib/completions.cpp lib/context.cpp lib/error.cpp
+        lib/frame_cache.cpp lib/frame_depot.cpp lib/idle.cpp lib/join.cpp lib/living_tasks.cpp lib/locked_list.cpp lib/run_group.cpp lib/runtime.cpp
         lib/scheduler.cpp lib/signals.cpp lib/suspend.cpp lib/task_core.cpp lib/task_details.cpp lib/task_registry.cpp
         lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp lib/timer_driver.cpp lib/timer_wheel.cpp lib/to_thread.cpp
         lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
@@ -27,7 +27,7 @@ weft_seeded_bug(tasks_model NAME published_before_it_has_left PART join FILE lib
     BY "    here.make_ready(handle_of(yielding));
     leave_fork(here, yielding);")
 
-weft_seeded_bug(tasks_model NAME passed_on_to_one_that_has_ended PART await FILE lib/cancellation.cpp
+weft_seeded_bug(tasks_model NAME passed_on_to_one_that_has_ended PART await FILE lib/cancel_request.cpp
     REPLACE "if (std::exchange(of, progress::ahead) == progress::found && !count_unless_ended(awaited)) return passing::too_late;"
     BY "if (std::exchange(of, progress::ahead) == progress::found) static_cast<void>(count_unless_ended(awaited));"
     FINDS "told the truth")
@@ -36,7 +36,10 @@ weft_seeded_bug(tasks_model NAME counted_there_too_late PART await FILE lib/task
 weft_seeded_bug(tasks_model NAME takes_a_later_request_for_passed_on PART twice FILE lib/cancellation.hpp
     REPLACE "node.forwarded_seen = asked;"
     BY "static_cast<void>(asked), node.forwarded_seen = requests_in(scope);" FINDS "told the truth")
-weft_seeded_bug(tasks_model NAME both_resume PART task_end FILE lib/cancellation.cpp
+weft_seeded_bug(tasks_model NAME taken_back_without_lock PART uncancel FILE lib/cancellation.cpp
+    REPLACE "    waiter_list::guard const waiters(task.waiters);
+    int const open" BY "    int const open" FINDS "told the truth")
+weft_seeded_bug(tasks_model NAME both_resume PART task_end FILE lib/cancel_request.cpp
     REPLACE "if (!take_from_source(scope.task()->group->core(), *node)) continue;"
     BY "static_cast<void>(take_from_source(scope.task()->group->core(), *node));")
 weft_seeded_bug(tasks_model NAME request_missed_at_the_end PART task_end FILE lib/task_core.cpp
