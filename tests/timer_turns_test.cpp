@@ -50,7 +50,7 @@ bool undisturbed(turns const& all, std::size_t first, steady_clock::time_point f
 }  // namespace
 
 TEST_CASE("a task whose timer is due goes before those that stood in line", "[sleep][busy]") {
-    watchdog const guard(20s, "due first");
+    watchdog const guard(60s, "due first");
     auto const body = [](turns& all) -> weft::task<int> {
         std::vector<weft::join_handle<>> others;
         for (int i = 0; i < 8; ++i) others.push_back(weft::spawn(busy(all)));
@@ -75,7 +75,7 @@ TEST_CASE("a task whose timer is due goes before those that stood in line", "[sl
 }
 
 TEST_CASE("a task that sleeps for a moment again and again does not starve the others", "[sleep][busy]") {
-    watchdog const guard(20s, "due again and again");
+    watchdog const guard(60s, "due again and again");
     auto const body = [](turns& all) -> weft::task<std::size_t> {
         auto const other = weft::spawn(busy(all));
         std::size_t before = 0;
@@ -95,7 +95,7 @@ TEST_CASE("a task that sleeps for a moment again and again does not starve the o
 }
 
 TEST_CASE("one that is due later does not overtake those that were due before", "[sleep][busy]") {
-    watchdog const guard(20s, "no overtaking");
+    watchdog const guard(60s, "no overtaking");
     auto const nap = [](steady_clock::time_point due, std::vector<steady_clock::time_point>& log) -> weft::task<> {
         co_await weft::sleep_until(due);
         log.push_back(due);
