@@ -194,11 +194,11 @@ TEST_CASE("a scoped value and time limits stand inside each other", "[context_va
             }
             co_return "slept";
         });
-        co_await weft::yield();
+        co_await weft::yield();  // on one worker: until it sleeps
         handle.cancel();
         all.push_back(co_await handle);
         co_return all;
-    });
+    }, {.workers = 1});
     CHECK(found == texts{"inner", "timeout, outer", "cancelled"});
 }
 

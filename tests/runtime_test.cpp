@@ -4,10 +4,13 @@
 #include "support/counted.hpp"
 #include "support/foreign.hpp"
 #include "support/subprocess.hpp"
+#include "support/threads.hpp"
 #include "support/watchdog.hpp"
 
 #include <weft/testing.hpp>
 #include <weft/weft.hpp>
+
+#include "first_line.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -373,12 +376,8 @@ TEST_CASE("the worker threads bear the runtime's name and their number", "[runti
     if (!std::filesystem::exists(threads)) return;  // not this system's way
     const auto names = [&] {
         std::multiset<std::string> all;
-        for (const auto& entry : std::filesystem::directory_iterator(threads)) {
-            std::ifstream file(entry.path() / "comm");
-            std::string name;
-            std::getline(file, name);
-            all.insert(name);
-        }
+        for (const auto thread : weft::test::living_threads())
+            all.insert(weft::detail::first_line(threads / std::to_string(thread) / "comm"));
         return all;
     };
     {

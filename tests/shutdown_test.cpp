@@ -385,7 +385,6 @@ struct submitting {
     std::atomic<int> accepted{0};
     std::atomic<int> ran{0};
     std::atomic<int> spawned_ran{0};
-    std::atomic<bool> destroying{false};
 };
 
 weft::task<> count_in(std::atomic<int>& counter) {
@@ -393,12 +392,10 @@ weft::task<> count_in(std::atomic<int>& counter) {
     co_return;
 }
 
-// Submits to its own runtime and spawns until both are refused, or for a while after the destructor has begun. That cancels it,
-// too.
+// Submits to its own runtime and spawns until both are refused, which they are when the destructor has begun. That cancels it, too.
 weft::task<> submit_until_refused(weft::runtime& own, submitting& all, submissions& mine) {
     mine.began = 1;
-    for (int after = 0; (mine.submit_refused == 0 || mine.spawn_refused == 0) && after < 100'000;
-         after += all.destroying.load() ? 1 : 0) {
+    while (mine.submit_refused == 0 || mine.spawn_refused == 0) {
         if (mine.submit_refused == 0) {
             try {
                 mine.accepted.push_back(own.submit(count_in(all.ran)));
@@ -443,7 +440,6 @@ TEST_CASE("submit and spawn race with the destructor: what was accepted runs or 
                 // Until all of them are at it, or none.
                 if (round % 3 != 0)
                     while (all.accepted.load() < submitters * (round % 3)) std::this_thread::yield();
-                all.destroying.store(true);
             }
             int ran = 0;
             int spawned_ran = 0;

@@ -4,12 +4,14 @@
 #include "support/catch.hpp"
 #include "support/foreign.hpp"
 #include "support/subprocess.hpp"
+#include "support/threads.hpp"
 #include "support/watchdog.hpp"
 
 #include <weft/detail/config.hpp>
 #include <weft/testing.hpp>
 #include <weft/weft.hpp>
 
+#include "first_line.hpp"
 #include "platform.hpp"
 #include "worker.hpp"
 
@@ -38,6 +40,7 @@
 using namespace std::chrono_literals;
 using weft::task;
 using weft::test::ContainsSubstring;
+using weft::test::living_threads;
 using weft::test::other_thread;
 using weft::test::run_case;
 using weft::test::watchdog;
@@ -102,22 +105,9 @@ private:
 std::atomic<int> own_calls{0};
 void own_handler(int) { ++own_calls; }
 
-std::vector<pid_t> threads() {
-    std::vector<pid_t> all;
-    for (const auto& entry : fs::directory_iterator("/proc/self/task")) all.push_back(std::stoi(entry.path().filename()));
-    return all;
-}
-
-// A thread that was joined stands there a little longer.
+std::size_t count_threads() { return living_threads().size(); }
 void wait_for_threads(std::size_t count) {
-    while (threads().size() != count) std::this_thread::sleep_for(100us);
-}
-std::size_t count_threads() {
-    for (;;) {
-        const auto count = threads().size();
-        std::this_thread::sleep_for(5ms);
-        if (threads().size() == count) return count;
-    }
+    while (count_threads() != count) std::this_thread::sleep_for(100us);
 }
 
 std::size_t open_files() {
@@ -215,7 +205,7 @@ TEST_CASE("a signal is heard whichever thread takes it", "[signals]") {
     weft::runtime runtime({.workers = 2, .handle_signals = true});
     // A thread that has just been made blocks all signals for a moment, and a sanitizer's own for ever.
     const auto takes_signals = [](pid_t thread) {
-        for (int look = 0; look < 200; ++look) {
+        for (int look = 0; look < 5000; ++look) {
             std::ifstream status("/proc/self/task/" + std::to_string(thread) + "/status");
             for (std::string line; std::getline(status, line);)
                 if (line.rfind("SigBlk:", 0) == 0 && (std::stoull(line.substr(7), nullptr, 16) >> (SIGINT - 1) & 1) == 0) return true;
@@ -230,7 +220,7 @@ TEST_CASE("a signal is heard whichever thread takes it", "[signals]") {
         wait_for_threads(count);
         heard += SIGINT == interrupted_by([&] {
             runtime.run([&]() -> task<> {
-                const auto all = threads();
+                const auto all = living_threads();
                 if (number >= all.size() || !takes_signals(all[number])) co_return;
                 syscall(SYS_tgkill, getpid(), all[number], SIGINT);
                 co_await weft::sleep(1h);
@@ -621,7 +611,7 @@ TEST_CASE("without the option nothing is installed", "[signals]") {
     const auto count = count_threads();
     const bool unchanged = runtime.run([&]() -> task<bool> {
         co_await weft::sleep(1ms);
-        co_return handler_of(SIGINT) == interrupt && handler_of(SIGTERM) == terminate && threads().size() == count;
+        co_return handler_of(SIGINT) == interrupt && handler_of(SIGTERM) == terminate && count_threads() == count;
     });
     CHECK(unchanged);
 }
@@ -697,15 +687,13 @@ TEST_CASE("the threads of a run that handles signals bear the runtime's name", "
     const watchdog guard{20s, "the names of threads"};
     const auto seen = weft::run(
         []() -> task<std::multiset<std::string>> {
-            co_await weft::sleep(20ms);  // each names itself when it starts
-            std::multiset<std::string> names;
-            for (const auto thread : threads()) {
-                std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/comm");
-                std::string name;
-                std::getline(file, name);
-                names.insert(name);
+            // Each names itself when it starts, which may be later than this.
+            for (;; co_await weft::sleep(1ms)) {
+                std::multiset<std::string> names;
+                for (const auto thread : living_threads())
+                    names.insert(weft::detail::first_line("/proc/self/task/" + std::to_string(thread) + "/comm"));
+                if (names.contains("loom-0") && names.contains("loom-signals")) co_return names;
             }
-            co_return names;
         },
         {.workers = 1, .name = "loom", .handle_signals = true});
     CHECK(seen.count("loom-0") == 1);
@@ -734,7 +722,7 @@ TEST_CASE("fork while a run handles signals", "[.]") {
     const int by = interrupted_by([&] {
         weft::run(
             [&]() -> task<> {
-                std::this_thread::sleep_for(50ms);  // the thread that listens sleeps, and has no allocator's lock
+                weft::test::wait_until_others_sleep();  // the thread that listens has no allocator's lock then
                 for (int which = 0; which < 3; ++which) {
                     const pid_t child = fork();
                     if (child == 0) {

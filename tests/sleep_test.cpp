@@ -7,7 +7,6 @@
 #include <weft/testing.hpp>
 #include <weft/weft.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -142,22 +141,22 @@ TEST_CASE("a thousand random sleeps, none of them early", "[sleep]") {
 }
 
 TEST_CASE("two sleeps gathered take little more time than one", "[sleep][gather]") {
-    const watchdog guard{10s, "concurrent sleeps"};
+    const watchdog guard{30s, "concurrent sleeps"};
     const auto workers = GENERATE(1u, 2u, 8u);
-    // The other machine's load may make it late, so the best of several counts.
-    auto best = nanoseconds::max();
-    for (int attempt = 0; attempt < 20 && best >= 35ms; ++attempt) {
+    // The machine's load may make them late, by a time that does not grow with theirs.
+    bool together = false;
+    for (nanoseconds nap = 20ms; !together && nap < 3s; nap *= 2) {
         const auto taken = weft::run(
-            []() -> weft::task<nanoseconds> {
+            [&]() -> weft::task<nanoseconds> {
                 const auto start = steady_clock::now();
-                co_await weft::gather(weft::sleep(20ms), weft::sleep(20ms));
+                co_await weft::gather(weft::sleep(nap), weft::sleep(nap));
                 co_return steady_clock::now() - start;
             },
             {.workers = workers});
-        best = std::min<nanoseconds>(best, taken);
+        CHECK(taken >= nap);
+        together = taken < nap * 7 / 4;
     }
-    CHECK(best >= 20ms);
-    CHECK(best < 35ms);
+    CHECK(together);
 }
 
 // ---- By a paused clock: to the nanosecond

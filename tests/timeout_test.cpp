@@ -1002,8 +1002,7 @@ TEST_CASE("a coroutine that only yields is interrupted by its limit", "[timeout]
         auto const turns = [](int kind) -> task<> {
             auto const limit = co_await weft::timeout(5ms);
             weft::test::other_thread thread;
-            auto const end = weft::now() + 500ms;
-            while (weft::now() < end) {
+            for (;;) {
                 if (kind == 0) co_await weft::yield();
                 if (kind == 1) co_await weft::sleep(0s);
                 if (kind == 2) {

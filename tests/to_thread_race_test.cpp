@@ -63,6 +63,7 @@ struct tally {
     census objects;
     std::atomic<long> begun{0};
     std::atomic<long> ended{0};
+    std::atomic<long> let_go{0};
     long seen[endings] = {};
     long wrong = 0;
     std::atomic<int> reported{0};
@@ -76,6 +77,14 @@ counted function(tally& all, int turns, bool fails, counted given) {
     spin(turns);
     all.ended.fetch_add(1, std::memory_order_relaxed);
     if (fails) throw std::runtime_error("it failed");
+    return given;
+}
+
+// Runs until that many are let go.
+counted held_function(tally& all, long number, counted given) {
+    ++all.begun;
+    while (all.let_go < number) std::this_thread::yield();
+    ++all.ended;
     return given;
 }
 
@@ -97,11 +106,17 @@ TEST_CASE("a function that ends as its task is cancelled: true means cancelled",
                                }});
         runtime.run([&]() -> task<> {
             for (long round = 0; round < rounds; ++round) {
-                bool const fails = engine() % 4 == 0;
+                // Some have ended for certain when they are asked, some run: on a busy machine few others do.
+                bool const has_ended = round % 200 == 0;
+                bool const runs = round % 200 == 1;
+                bool const fails = has_ended ? round % 400 == 0 : engine() % 4 == 0;
                 // A round trip takes some 10 us, in which one turn of the loop takes a nanosecond.
                 int const length = static_cast<int>(engine() % 2 ? engine() % 500 : engine() % 20'000);
-                auto victim = weft::spawn(to_thread(function, std::ref(all), length, fails, counted(all.objects)));
+                long const begun = all.begun;
+                auto victim = weft::spawn(runs ? to_thread(held_function, std::ref(all), round, counted(all.objects))
+                                               : to_thread(function, std::ref(all), length, fails, counted(all.objects)));
                 if (engine() % 8) co_await weft::yield();
+                while ((has_ended && !victim.done()) || (runs && all.begun == begun)) co_await weft::sleep(20us);
                 int const delay = static_cast<int>(engine() % 2 ? engine() % 40'000 : engine() % 5'000);
                 std::atomic<int> asked = -1;
                 if (outside) {
@@ -114,6 +129,7 @@ TEST_CASE("a function that ends as its task is cancelled: true means cancelled",
                     asked.store(victim.cancel() ? 1 : 0);
                 }
                 while (asked.load() < 0) co_await weft::yield();
+                if (runs) all.let_go = round;
                 ending const how = co_await ending_of(std::move(victim));
                 all.count(how);
                 // An exception that it ends by meanwhile stays that.
@@ -152,7 +168,8 @@ TEST_CASE("functions that end as a time limit passes", "[to_thread][timeout][rac
                 // Several at once, so that some stand in line.
                 std::vector<task<ending>> together;
                 for (int number = 0; number < 6; ++number) {
-                    auto const limit = std::chrono::nanoseconds(engine() % 40'000);
+                    // On a busy machine none ends within the short ones.
+                    auto const limit = engine() % 16 ? std::chrono::nanoseconds(engine() % 40'000) : std::chrono::nanoseconds(1h);
                     int const length = static_cast<int>(engine() % 20'000);
                     auto call = to_thread(function, std::ref(all), length, engine() % 4 == 0, counted(all.objects));
                     together.push_back(ending_of(weft::wait_for(std::move(call), limit)));

@@ -214,14 +214,14 @@ TEST_CASE("a task that awaits what is there already, again and again, lets other
                     }
                 }
             };
-            // Each has a worker to itself.
+            // Each has a worker to itself; where this task has one, too, the ends may all be taken before it goes on.
             std::vector<weft::join_handle<>> hogs;
             for (unsigned i = 0; i < (kind == 2 ? 1 : workers); ++i) hogs.push_back(weft::spawn(hog()));
             co_await weft::yield();
             co_await weft::sleep(1ms);
             over = true;
             for (auto& each : hogs) co_await each;
-            co_return kind != 2 || ends.remaining() > 0;
+            co_return kind != 2 || workers > 1 || ends.remaining() > 0;
         },
         {.workers = workers});
     CHECK(in_turns);

@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 #include "support/foreign.hpp"
 #include "support/subprocess.hpp"
+#include "support/threads.hpp"
 
 #include <weft/weft.hpp>
 
@@ -158,7 +159,7 @@ TEST_CASE("fork with a runtime whose timers are armed", "[.]") {
         co_await weft::wait_for(std::move(sleeper), 2h);
     });
     while (!asleep) std::this_thread::yield();
-    std::this_thread::sleep_for(20ms);  // the workers, too: see let_both_workers_start
+    weft::test::wait_until_others_sleep();  // see let_both_workers_start
     const pid_t child = fork();
     if (child == 0) {
         alarm(10);
@@ -202,7 +203,8 @@ TEST_CASE("fork with a runtime that is calling functions", "[.]") {
     std::atomic<bool> over{false};
     auto calling = runtime->submit([&]() -> weft::task<int> {
         const auto function = [&] {
-            for (called = true; !over;) std::this_thread::yield();
+            called = true;
+            over.wait(false);
             return 1;
         };
         // The second one stands in line.
@@ -210,7 +212,7 @@ TEST_CASE("fork with a runtime that is calling functions", "[.]") {
         co_return one + two;
     });
     while (!called) std::this_thread::yield();
-    std::this_thread::sleep_for(20ms);  // the workers have gone to sleep
+    weft::test::wait_until_others_sleep();
     const pid_t child = fork();
     if (child == 0) {
         alarm(10);
@@ -218,6 +220,7 @@ TEST_CASE("fork with a runtime that is calling functions", "[.]") {
     }
     CHECK(code_of(child) == all_right);
     over = true;
+    over.notify_all();
     CHECK(calling.get() == 2);
 }
 
@@ -227,7 +230,7 @@ TEST_CASE("fork in a function", "[.]") {
     let_both_workers_start(*runtime);
     static_cast<void>(runtime->run(weft::to_thread([] { return 1; })));
     const int code = runtime->run(weft::to_thread([&] {
-        std::this_thread::sleep_for(20ms);  // the workers have gone to sleep
+        weft::test::wait_until_others_sleep();
         const pid_t child = fork();
         if (child == 0) {
             alarm(10);

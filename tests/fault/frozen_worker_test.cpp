@@ -35,7 +35,7 @@ constinit std::atomic<bool> may_go_on{false};
 constinit std::atomic<bool> waited_long_enough{false};
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
-constexpr std::int64_t longest = 300'000'000;
+constexpr std::int64_t longest = 1'000'000'000;
 
 std::int64_t monotonic_now() noexcept {
     timespec at{};

@@ -2,6 +2,7 @@
 // The n-th thread cannot be started, for every n: what needs it throws std::system_error or does without it, nothing is left
 // running, and the next attempt works.
 #include "support/catch.hpp"
+#include "support/threads.hpp"
 #include "support/watchdog.hpp"
 
 #include <weft/weft.hpp>
@@ -10,13 +11,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <filesystem>
 #include <functional>
-#include <iterator>
 #include <latch>
 #include <memory>
 #include <system_error>
-#include <thread>
 #include <vector>
 
 #include <dlfcn.h>
@@ -49,14 +47,7 @@ public:
     [[nodiscard]] bool used() const { return failures_left == 0; }
 };
 
-// Of this process. One that has been joined may be seen for a moment more.
-std::ptrdiff_t threads_now() {
-    return std::distance(std::filesystem::directory_iterator("/proc/self/task"), std::filesystem::directory_iterator());
-}
-bool threads_become(std::ptrdiff_t expected) {
-    for (int look = 0; look < 5000 && threads_now() != expected; ++look) std::this_thread::sleep_for(1ms);
-    return threads_now() == expected;
-}
+std::size_t threads_now() { return weft::test::living_threads().size(); }
 
 weft::task<int> two_steps() {
     co_await weft::yield();
@@ -86,7 +77,7 @@ TEST_CASE("whichever worker's thread cannot be started, there is no runtime, and
                     CHECK(weft::runtime({.workers = workers}).run(two_steps()) == 42);
                 }
             }
-            CHECK(threads_become(before));
+            CHECK(threads_now() == before);
             CHECK(weft::run(two_steps(), {.workers = workers}) == 42);
         }
 }
@@ -108,7 +99,7 @@ TEST_CASE("where the thread that hears signals cannot be started, run throws and
                 CHECK(failing.used());
             }
             CHECK(!begun);
-            CHECK(threads_become(before));
+            CHECK(threads_now() == before);
             CHECK(runtime.run(two_steps()) == 42);
         }
     }
@@ -169,6 +160,6 @@ TEST_CASE("whichever thread for functions cannot be started, the others call the
                     std::latch all{most};
                     CHECK(runtime.run(call_all(most, all)) == most);
                 }
-                CHECK(threads_become(before));
+                CHECK(threads_now() == before);
             }
 }
