@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source .ci/packages.sh
 
-need_packages g++ cmake ninja-build pkg-config libtbb-dev libpng-dev catch2 libbenchmark-dev libboost-context-dev spin
+need_packages g++ cmake ninja-build pkg-config libtbb-dev libpng-dev catch2 libboost-context-dev spin
 echo "== configuring build/dev"
 cmake --preset dev ${CXX:+--fresh "-DCMAKE_CXX_COMPILER=$CXX"}
 echo "== building"

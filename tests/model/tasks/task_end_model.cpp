@@ -125,16 +125,18 @@ TEST_CASE("end of a task: it is cancelled", "[model][task_end]") {
 }
 
 TEST_CASE("a request is taken back, another comes", "[model][task_end][uncancel]") {
-    verify_tasks(bounded("uncancel || cancel", 2), [] {
+    verify_tasks(bounded("uncancel || who awaits it is cancelled", 2), [] {
         model::house house(2);
-        join_handle<int> handle;
-        handle = house.start(0, takes_its_request_back(handle));
+        join_handle<int> awaited;
+        awaited = house.start(0, takes_its_request_back(awaited));
+        join_handle<int> waiting = house.start(1, awaits(awaited));
+        house.run_oldest(1);
         bool told = false;
-        std::thread canceller([&] { told = house.as_worker(1, [&] { return handle.cancel(); }); });
+        std::thread canceller([&] { told = house.as_worker(1, [&] { return waiting.cancel(); }); });
         house.run_oldest(0);
         canceller.join();
         house.finish();
-        model::check(cancelled(handle) == told, told_the_truth);
+        model::check(cancelled(waiting) == told, told_the_truth);
     });
 }
 
