@@ -41,6 +41,7 @@ package_name() { # dnf|pacman|zypper|apk|brew, Debian's name
         apk:clang-19) echo clang19 ;;
         dnf:clang-19 | pacman:clang-19 | zypper:clang-19) echo clang ;;
         brew:clang-19) echo llvm ;;
+        dnf:lld-19 | pacman:lld-19 | zypper:lld-19 | brew:lld-19) echo lld ;;
         dnf:libclang-rt-19-dev) echo compiler-rt ;;
         pacman:libclang-rt-19-dev | apk:libclang-rt-19-dev) echo compiler-rt ;;
         zypper:libclang-rt-19-dev | brew:libclang-rt-19-dev) ;;

@@ -2,7 +2,6 @@
 // Requests to cancel, from who asks to who is woken. lib/README.md, "Cancellation", has the protocol and why it is right.
 #include "cancellation.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <new>

@@ -15,6 +15,7 @@
 
 namespace weft::detail {
 
+// Not in the unnamed namespace: child_blocks has one, of which g++ warns in a unity build.
 // Room for so many frames of one size, in one piece. From the caches, a gather's blocks would cost an allocation each, and would
 // mix with the children's frames there, gather by gather, until these no longer come in the order of memory.
 class frame_row {

@@ -18,7 +18,7 @@ endfunction()
 
 set(here ${WORK}/${STEP}_${KIND})
 set(installed ${WORK}/moved_${KIND})
-# Not optimised, that is the benchmarks' matter; and in few large files, as some build what they include.
+# Not optimised: that is the benchmarks' matter. As a unity build: some projects build all that they contain so.
 set(configure ${CMAKE_COMMAND} -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_BUILD_TYPE=Release
     -DCMAKE_CXX_FLAGS_RELEASE=-DNDEBUG -DCMAKE_UNITY_BUILD=ON)
 file(REMOVE_RECURSE ${here})

@@ -10,8 +10,6 @@
 #include <string>
 #include <thread>
 
-#include <unistd.h>
-
 #include "first_line.hpp"
 
 namespace weft::test {
@@ -51,8 +49,9 @@ std::optional<std::string> turns_if_asleep(std::filesystem::path const& thread) 
 // Nothing if one of the others is awake.
 std::optional<std::map<pid_t, std::string>> turns_of_others() {
     std::map<pid_t, std::string> all;
+    std::string const self = std::filesystem::read_symlink("/proc/thread-self").filename();
     for (pid_t const thread : living_threads()) {
-        if (thread == gettid()) continue;
+        if (std::to_string(thread) == self) continue;
         auto const turns = turns_if_asleep(tasks / std::to_string(thread));
         if (!turns) return std::nullopt;
         all.emplace(thread, *turns);

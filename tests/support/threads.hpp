@@ -11,8 +11,8 @@ namespace weft::test {
 // Without those that are about to end: one that was joined may stand in /proc for a while yet.
 std::vector<pid_t> living_threads();
 
-// Returns when all the others have been asleep at one moment: none has a lock then, nor wakes another one. For where nothing from
-// outside wakes them: before a fork(), whose child would find such a lock closed for ever.
+// Returns when all the others have been asleep at one moment: none is inside the allocator then, nor about to wake another one. For
+// where nothing wakes them meanwhile, no timer either: before a fork(), whose child would find the allocator's lock closed for ever.
 void wait_until_others_sleep();
 
 }  // namespace weft::test

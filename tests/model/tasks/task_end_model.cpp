@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A task's end, and what happens at the same time (lib/task_core.cpp, cancel_request.cpp, suspend.cpp, timeout.cpp): somebody begins
-// to await it, cancels it or who awaits it, its timer or its time limit passes, its handle is dropped. One of them resumes the
-// coroutine, no request is missed, and nobody touches a frame that may be gone.
+// A task's end, and what happens at the same time (lib/task_core.cpp, cancel_request.cpp, cancellation.cpp, suspend.cpp,
+// timeout.cpp): somebody begins to await it, cancels it or who awaits it, takes a request back, its timer or its time limit passes,
+// its handle is dropped. One of them resumes the coroutine, no request is missed, and nobody touches a frame that may be gone.
 #include "support/catch.hpp"
 
 #include <chrono>

@@ -4,7 +4,8 @@ weft_add_model(tasks_model PARTS join task_end twice run_end completions functio
     SOURCES tasks/counted_frames.cpp tasks/hands.cpp tasks/join_model.cpp
         tasks/task_end_model.cpp tasks/run_end_model.cpp tasks/completions_model.cpp tasks/function_end_model.cpp
     LIB_SOURCES lib/cancel_request.cpp lib/cancellation.cpp lib/child_blocks.cpp lib/completions.cpp lib/context.cpp lib/error.cpp
-        lib/frame_cache.cpp lib/frame_depot.cpp lib/idle.cpp lib/join.cpp lib/living_tasks.cpp lib/locked_list.cpp lib/run_group.cpp lib/runtime.cpp
+        lib/frame_cache.cpp lib/frame_depot.cpp lib/idle.cpp lib/join.cpp lib/living_tasks.cpp lib/locked_list.cpp
+        lib/run_group.cpp lib/runtime.cpp
         lib/scheduler.cpp lib/signals.cpp lib/suspend.cpp lib/task_core.cpp lib/task_details.cpp lib/task_registry.cpp
         lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp lib/timer_driver.cpp lib/timer_wheel.cpp lib/to_thread.cpp
         lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
