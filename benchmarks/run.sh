@@ -97,7 +97,8 @@ done
 
 build=build/release${CXX:+-$(basename "$CXX")}
 echo "== configuring $build"
-cmake --preset release -B "$build" ${WEFT_WERROR:+-DWEFT_WERROR=ON} -DWEFT_BUILD_TESTS=OFF -DWEFT_BUILD_SAMPLES=OFF ${CXX:+"-DCMAKE_CXX_COMPILER=$CXX"}
+cmake --preset release -B "$build" -DWEFT_BUILD_TESTS=OFF -DWEFT_BUILD_SAMPLES=OFF ${WEFT_WERROR:+-DWEFT_WERROR=ON} \
+    ${CXX:+"-DCMAKE_CXX_COMPILER=$CXX"}
 echo "== building"
 cmake --build "$build" -j "$(processors)" --target "${workloads[@]}"
 

@@ -37,8 +37,8 @@ void start_limits_here(worker& here) noexcept;
 // What has been asked has come to those who run in the scope. Answers how much that is.
 request_count note_delivery(scope_ref scope) noexcept;
 
-// The task that a listed coroutine waits for is cancelled in its place; by that it has seen the requests that were `asked` before that
-// was counted there. One that was counted since finds that there are more, and passes itself on.
+// The task that a listed coroutine waits for is cancelled in its place; by that it has seen the requests that were `asked` before
+// that was counted there. One that was counted since finds that there are more, and passes itself on.
 inline void note_forwarding(suspension& node, scope_ref scope, request_count asked) noexcept {
     static_cast<void>(note_delivery(scope));
     node.kind = waits_for::forwarded;

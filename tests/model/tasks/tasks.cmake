@@ -5,10 +5,9 @@ weft_add_model(tasks_model PARTS join task_end twice run_end completions functio
         tasks/task_end_model.cpp tasks/run_end_model.cpp tasks/completions_model.cpp tasks/function_end_model.cpp
     LIB_SOURCES lib/cancel_request.cpp lib/cancellation.cpp lib/child_blocks.cpp lib/completions.cpp lib/context.cpp lib/error.cpp
         lib/frame_cache.cpp lib/frame_depot.cpp lib/idle.cpp lib/join.cpp lib/living_tasks.cpp lib/locked_list.cpp
-        lib/run_group.cpp lib/runtime.cpp
-        lib/scheduler.cpp lib/signals.cpp lib/suspend.cpp lib/task_core.cpp lib/task_details.cpp lib/task_registry.cpp
-        lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp lib/timer_driver.cpp lib/timer_wheel.cpp lib/to_thread.cpp
-        lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
+        lib/run_group.cpp lib/runtime.cpp lib/scheduler.cpp lib/signals.cpp lib/suspend.cpp lib/task_core.cpp lib/task_details.cpp
+        lib/task_registry.cpp lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp lib/timer_driver.cpp lib/timer_wheel.cpp
+        lib/to_thread.cpp lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
     FILE lib/task_core.cpp lib/task_registry.hpp REPLACE "looks = 20" "batch = 256" BY "looks = 1" "batch = 2")
 foreach(part IN ITEMS join task_end run_end completions function_end)  # they name alike what is alike
     set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/tasks/${part}_model.cpp PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
