@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 #include "support/counted.hpp"
 #include "support/foreign.hpp"
+#include "support/scale.hpp"
 #include "support/watchdog.hpp"
 
 #include <weft/detail/config.hpp>
@@ -1624,7 +1625,8 @@ TEST_CASE("the end of a run interrupts nobody's cleaning up", "[cancel][run]") {
     watchdog const guard(30s, "interrupts nobody");
     auto const workers = GENERATE(1u, 2u, 8u);
     std::atomic<int> cleaned = 0, interrupted = 0;
-    for (int round = 0; round < 100; ++round) {
+    int const rounds = weft::test::scaled(100);
+    for (int round = 0; round < rounds; ++round) {
         paused_clock clock;
         weft::run([&]() -> task<> {
             for (int number = 0; number < 10; ++number)
@@ -1646,6 +1648,6 @@ TEST_CASE("the end of a run interrupts nobody's cleaning up", "[cancel][run]") {
             co_await weft::sleep(1s);
         }, {.workers = workers, .clock = &clock});
     }
-    CHECK(cleaned == 1000);
+    CHECK(cleaned == 10 * rounds);
     CHECK(interrupted == 0);
 }

@@ -3,6 +3,7 @@
 // run, and in children, signals do what they did.
 #include "support/catch.hpp"
 #include "support/foreign.hpp"
+#include "support/scale.hpp"
 #include "support/subprocess.hpp"
 #include "support/threads.hpp"
 #include "support/watchdog.hpp"
@@ -281,7 +282,7 @@ TEST_CASE("under a paused clock a signal cancels, too", "[signals]") {
 
 TEST_CASE("under a paused clock a signal is not taken for a deadlock", "[signals]") {
     const watchdog guard{60s, "a signal as all fall asleep"};
-    for (int i = 0; i < 2000; ++i) {
+    for (int i = 0; i < weft::test::scaled(2'000); ++i) {
         paused_clock clock;
         interrupted_by([&] {
             weft::run(

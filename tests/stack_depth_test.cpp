@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // A million of everything on an ordinary thread stack, whatever becomes of symmetric transfer: at -O0 and with sanitizers.
 #include "support/catch.hpp"
+#include "support/scale.hpp"
 #include "support/watchdog.hpp"
 
 #include <weft/weft.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
@@ -17,7 +19,8 @@ using weft::test::watchdog;
 
 namespace {
 
-constexpr int million = 1'000'000;
+// A million; less where the scale is below 1, which is enough for any stack as long as it is a hundred thousand.
+int const many = std::min(1'000'000, weft::test::scaled(1'000'000));
 
 weft::task<int> one() { co_return 1; }
 
@@ -65,11 +68,11 @@ TEST_CASE("a million sequential awaits", "[stack]") {
     const int sum = weft::run(
         []() -> weft::task<int> {
             int total = 0;
-            for (int i = 0; i < million; ++i) total += co_await one();
+            for (int i = 0; i < many; ++i) total += co_await one();
             co_return total;
         },
         {.workers = workers});
-    CHECK(sum == million);
+    CHECK(sum == many);
 }
 
 TEST_CASE("a million sequential awaits of tasks that suspend", "[stack]") {
@@ -77,26 +80,26 @@ TEST_CASE("a million sequential awaits of tasks that suspend", "[stack]") {
     const int sum = weft::run(
         []() -> weft::task<int> {
             int total = 0;
-            for (int i = 0; i < million; ++i) total += co_await yielding_one();
+            for (int i = 0; i < many; ++i) total += co_await yielding_one();
             co_return total;
         },
         {.workers = 1});
-    CHECK(sum == million);
+    CHECK(sum == many);
 }
 
 TEST_CASE("a million nested awaits", "[stack]") {
     const watchdog guard{60s, "a million nested awaits"};
-    CHECK(weft::run(nested(million), {.workers = 2}) == million);
+    CHECK(weft::run(nested(many), {.workers = 2}) == many);
 }
 
 TEST_CASE("a million nested awaits, the innermost suspending", "[stack]") {
     const watchdog guard{60s, "a million nested suspending awaits"};
-    CHECK(weft::run(nested_suspending(million), {.workers = 2}) == million);
+    CHECK(weft::run(nested_suspending(many), {.workers = 2}) == many);
 }
 
 TEST_CASE("a million nested gathers of one", "[stack][gather]") {
     const watchdog guard{60s, "a million nested gathers"};
-    CHECK(weft::run(nested_gather(million), {.workers = 2}) == million);
+    CHECK(weft::run(nested_gather(many), {.workers = 2}) == many);
 }
 
 TEST_CASE("a chain of spawned tasks, each awaiting the next", "[stack][spawn]") {
@@ -114,13 +117,13 @@ TEST_CASE("a million tasks made beforehand and then awaited", "[stack]") {
     const watchdog guard{60s, "a million prepared tasks"};
     const int sum = weft::run([]() -> weft::task<int> {
         std::vector<weft::task<int>> prepared;
-        prepared.reserve(million);
-        for (int i = 0; i < million; ++i) prepared.push_back(one());
+        prepared.reserve(many);
+        for (int i = 0; i < many; ++i) prepared.push_back(one());
         int total = 0;
         for (auto& task : prepared) total += co_await std::move(task);
         co_return total;
     });
-    CHECK(sum == million);
+    CHECK(sum == many);
 }
 
 TEST_CASE("a gather of a million tasks", "[stack][gather]") {
@@ -129,16 +132,16 @@ TEST_CASE("a gather of a million tasks", "[stack][gather]") {
     const auto [count, sum] = weft::run(
         []() -> weft::task<std::pair<std::size_t, int>> {
             std::vector<weft::task<int>> children;
-            children.reserve(million);
-            for (int i = 0; i < million; ++i) children.push_back(one());
+            children.reserve(many);
+            for (int i = 0; i < many; ++i) children.push_back(one());
             const auto values = co_await weft::gather(std::move(children));
             int total = 0;
             for (const int value : values) total += value;
             co_return {values.size(), total};
         },
         {.workers = workers});
-    CHECK(count == million);
-    CHECK(sum == million);
+    CHECK(count == static_cast<std::size_t>(many));
+    CHECK(sum == many);
 }
 
 TEST_CASE("a million gathers, one after the other", "[stack][gather]") {
@@ -146,15 +149,15 @@ TEST_CASE("a million gathers, one after the other", "[stack][gather]") {
     const int sum = weft::run(
         []() -> weft::task<int> {
             int total = 0;
-            for (int i = 0; i < million / 2; ++i) {
+            for (int i = 0; i < many / 2; ++i) {
                 const auto [first, second] = co_await weft::gather(one(), one());
                 total += first + second;
             }
-            for (int i = 0; i < million / 2; ++i) co_await weft::gather();
+            for (int i = 0; i < many / 2; ++i) co_await weft::gather();
             co_return total;
         },
         {.workers = 2});
-    CHECK(sum == million);
+    CHECK(sum == many);
 }
 
 TEST_CASE("a million awaits of a handle whose task has ended", "[stack][spawn]") {
@@ -162,10 +165,10 @@ TEST_CASE("a million awaits of a handle whose task has ended", "[stack][spawn]")
     const int sum = weft::run([]() -> weft::task<int> {
         auto handle = weft::spawn(one());
         int total = 0;
-        for (int i = 0; i < million; ++i) total += co_await handle;
+        for (int i = 0; i < many; ++i) total += co_await handle;
         co_return total;
     });
-    CHECK(sum == million);
+    CHECK(sum == many);
 }
 
 TEST_CASE("a million foreign awaitables that decide not to suspend", "[stack][foreign]") {
@@ -177,10 +180,10 @@ TEST_CASE("a million foreign awaitables that decide not to suspend", "[stack][fo
     };
     const int sum = weft::run([]() -> weft::task<int> {
         int total = 0;
-        for (int i = 0; i < million; ++i) total += co_await not_now{};
+        for (int i = 0; i < many; ++i) total += co_await not_now{};
         co_return total;
     });
-    CHECK(sum == million);
+    CHECK(sum == many);
 }
 
 TEST_CASE("a million tasks spawned at once and awaited", "[stack][spawn]") {
@@ -188,12 +191,12 @@ TEST_CASE("a million tasks spawned at once and awaited", "[stack][spawn]") {
     const int sum = weft::run(
         []() -> weft::task<int> {
             std::vector<weft::join_handle<int>> handles;
-            handles.reserve(million);
-            for (int i = 0; i < million; ++i) handles.push_back(weft::spawn(one()));
+            handles.reserve(many);
+            for (int i = 0; i < many; ++i) handles.push_back(weft::spawn(one()));
             int total = 0;
             for (auto& handle : handles) total += co_await std::move(handle);
             co_return total;
         },
         {.workers = 2});
-    CHECK(sum == million);
+    CHECK(sum == many);
 }

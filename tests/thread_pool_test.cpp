@@ -2,6 +2,7 @@
 // The pool behind to_thread, alone: how many threads there are, and who gets the next job.
 #include "support/catch.hpp"
 #include "support/no_more_threads.hpp"
+#include "support/scale.hpp"
 #include "support/seed.hpp"
 #include "support/watchdog.hpp"
 
@@ -262,7 +263,7 @@ TEST_CASE("jobs that come as threads end are all done", "[thread_pool][random]")
     watchdog const guard(120s, "as threads end");
     CAPTURE(weft::test::seed());
     std::mt19937_64 engine(weft::test::seed());
-    int const rounds = config::tsan || config::asan ? 2'000 : 8'000;
+    int const rounds = weft::test::scaled(config::tsan || config::asan ? 2'000 : 8'000);
     thread_pool pool("test", 2, 30'000);
     std::atomic<int> done = 0;
     std::deque<call> jobs;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The timer wheel, case by case and then step by step against a sorted map.
 #include "support/catch.hpp"
+#include "support/scale.hpp"
 #include "support/seed.hpp"
 
 #include "timer_wheel.hpp"
@@ -573,7 +574,7 @@ private:
 
 TEST_CASE("a million random steps, each as the sorted map has it", "[timer_wheel][random]") {
     std::mt19937_64 engine(weft::test::seed());
-    for (int i = 0; i < 1000; ++i) {
+    for (int i = 0; i < weft::test::scaled(1000); ++i) {
         const std::string wrong = std::make_unique<trial>(engine)->run(1000);
         CAPTURE(weft::test::seed(), i, wrong);
         REQUIRE(wrong.empty());

@@ -2,6 +2,7 @@
 // gather of so many tasks that they are started in blocks: the same contract as that of few.
 #include "support/catch.hpp"
 #include "support/counted.hpp"
+#include "support/scale.hpp"
 #include "support/watchdog.hpp"
 
 #include <weft/weft.hpp>
@@ -276,5 +277,5 @@ TEST_CASE("the results of a wide gather whose tasks compute do not depend on who
         for (int i = 0; i < n % 300; ++i) sum += i & n;
         expected.push_back(sum);
     }
-    for (int round = 0; round < 100; ++round) REQUIRE(runtime.run(once(5000)) == expected);
+    for (int round = 0; round < weft::test::scaled(100); ++round) REQUIRE(runtime.run(once(5000)) == expected);
 }

@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 #include "support/counted.hpp"
 #include "support/foreign.hpp"
+#include "support/scale.hpp"
 #include "support/seed.hpp"
 #include "support/watchdog.hpp"
 
@@ -237,7 +238,7 @@ TEST_CASE("a runtime may be destroyed whatever its tasks wait for", "[shutdown]"
         const weft::test::watchdog guard{30s, "a runtime destroyed with a task in " + name};
         for (const unsigned workers : {1u, 2u, 8u}) {
             for (const int most : {0, 30, 300, 2000})
-                for (int time = 0; time < 4; ++time) {
+                for (int time = 0; time < weft::test::scaled(4); ++time) {
                     CAPTURE(name, workers, most);
                     check(destroy({each}, workers, std::chrono::microseconds(numbers() % static_cast<unsigned>(most + 1))));
                 }
@@ -254,7 +255,7 @@ TEST_CASE("a runtime may be destroyed with tasks that wait for everything", "[sh
     for (auto const& [name, each] : states)
         for (int copies = 0; copies < 3; ++copies) all.push_back(each);
     for (const unsigned workers : {1u, 2u, 8u})
-        for (int time = 0; time < 40; ++time) {
+        for (int time = 0; time < weft::test::scaled(40); ++time) {
             CAPTURE(workers, time);
             std::shuffle(all.begin(), all.end(), numbers);
             check(destroy(all, workers, std::chrono::microseconds(numbers() % 3000)));

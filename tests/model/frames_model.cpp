@@ -170,7 +170,7 @@ TEST_CASE("frame_depot: what is too much goes to the allocator", "[model]") {
     });
 }
 
-TEST_CASE("frame_cache: a worker ends, and threads that are none free frames", "[model]") {
+TEST_CASE("frame_cache: a worker ends, and threads that are none free frames", "[model][end]") {
     model::verify(bounded("an end, and an outsider", 2), [] {
         frame_depot depot;
         auto ending = std::make_unique<workshop>(depot);

@@ -141,7 +141,7 @@ TEST_CASE("locked_list: hidden while it is locked", "[model]") {
 }
 
 // Tasks and scopes are freed by whoever has had the lock last.
-TEST_CASE("locked_list: nobody touches it after the store that unlocks it", "[model]") {
+TEST_CASE("locked_list: nobody touches it after the store that unlocks it", "[model][freed]") {
     model::verify(bounded("freed by the last"), [] {
         struct shared_state {
             list members;

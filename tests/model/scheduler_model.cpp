@@ -122,7 +122,7 @@ TEST_CASE("scheduler: a job from outside is run", "[model]") {
     });
 }
 
-TEST_CASE("scheduler: what a worker makes ready, another one runs", "[model]") {
+TEST_CASE("scheduler: what a worker makes ready, another one runs", "[model][make_ready]") {
     search_and_walk("make_ready", 1, [] {
         topology const flat;
         scheduler pool(2, flat);
@@ -142,7 +142,7 @@ TEST_CASE("scheduler: what a worker makes ready, another one runs", "[model]") {
     });
 }
 
-TEST_CASE("scheduler: two from outside, at once", "[model]") {
+TEST_CASE("scheduler: two from outside, at once", "[model][two]") {
     search_and_walk("two injected", 1, [] {
         topology const flat;
         scheduler pool(2, flat);

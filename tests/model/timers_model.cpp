@@ -242,7 +242,7 @@ std::unique_ptr<timer_entry> timer_in(std::int64_t duration) {
 }  // namespace
 
 // Nobody keeps the time yet. A deadlock would be a sleeper without a deadline, and a timer that nobody fires.
-TEST_CASE("timekeeper: a timer is armed as another worker falls asleep", "[model]") {
+TEST_CASE("timekeeper: a timer is armed as another worker falls asleep", "[model][asleep]") {
     for (bool const by_barrier : {true, false}) {
         model::options with = bounded(by_barrier ? "arm, fall asleep; process barrier" : "arm, fall asleep; none", 3);
         with.process_barrier = by_barrier;

@@ -140,7 +140,7 @@ TEST_CASE("a request is taken back, another comes", "[model][task_end][uncancel]
     });
 }
 
-TEST_CASE("a sleep: its timer passes, it is cancelled", "[model][task_end]") {
+TEST_CASE("a sleep: its timer passes, it is cancelled", "[model][task_end][sleep]") {
     verify_tasks(bounded("begin of a sleep || cancel"), [] { cancel_while_it_runs(sleeps(7), 0, run_one); });
     verify_tasks(bounded("end of a sleep || cancel"), [] { cancel_while_it_runs(sleeps(7), 1, fire_and_run); });
     verify_tasks(bounded("cancel || cancel"), [] {

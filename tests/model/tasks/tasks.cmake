@@ -39,7 +39,7 @@ weft_seeded_bug(tasks_model NAME takes_a_later_request_for_passed_on PART twice 
 weft_seeded_bug(tasks_model NAME taken_back_without_lock PART uncancel FILE lib/cancellation.cpp
     REPLACE "    waiter_list::guard const waiters(task.waiters);
     int const open" BY "    int const open" FINDS "told the truth")
-weft_seeded_bug(tasks_model NAME both_resume PART task_end FILE lib/cancel_request.cpp
+weft_seeded_bug(tasks_model NAME both_resume PART sleep FILE lib/cancel_request.cpp
     REPLACE "if (!take_from_source(scope.task()->group->core(), *node)) continue;"
     BY "static_cast<void>(take_from_source(scope.task()->group->core(), *node));")
 weft_seeded_bug(tasks_model NAME request_missed_at_the_end PART task_end FILE lib/task_core.cpp
