@@ -19,8 +19,8 @@ using weft::test::watchdog;
 
 namespace {
 
-// A million; less where the scale is below 1, which is enough for any stack as long as it is a hundred thousand.
-int const many = std::min(1'000'000, weft::test::scaled(1'000'000));
+// A million; less where the scale is below 1: a hundred thousand are more than an ordinary stack of 8 MiB holds.
+int const many = std::min(1'000'000, 2 * weft::test::scaled(500'000));
 
 weft::task<int> one() { co_return 1; }
 
@@ -117,7 +117,7 @@ TEST_CASE("a million tasks made beforehand and then awaited", "[stack]") {
     const watchdog guard{60s, "a million prepared tasks"};
     const int sum = weft::run([]() -> weft::task<int> {
         std::vector<weft::task<int>> prepared;
-        prepared.reserve(many);
+        prepared.reserve(static_cast<std::size_t>(many));
         for (int i = 0; i < many; ++i) prepared.push_back(one());
         int total = 0;
         for (auto& task : prepared) total += co_await std::move(task);
@@ -132,7 +132,7 @@ TEST_CASE("a gather of a million tasks", "[stack][gather]") {
     const auto [count, sum] = weft::run(
         []() -> weft::task<std::pair<std::size_t, int>> {
             std::vector<weft::task<int>> children;
-            children.reserve(many);
+            children.reserve(static_cast<std::size_t>(many));
             for (int i = 0; i < many; ++i) children.push_back(one());
             const auto values = co_await weft::gather(std::move(children));
             int total = 0;
@@ -191,7 +191,7 @@ TEST_CASE("a million tasks spawned at once and awaited", "[stack][spawn]") {
     const int sum = weft::run(
         []() -> weft::task<int> {
             std::vector<weft::join_handle<int>> handles;
-            handles.reserve(many);
+            handles.reserve(static_cast<std::size_t>(many));
             for (int i = 0; i < many; ++i) handles.push_back(weft::spawn(one()));
             int total = 0;
             for (auto& handle : handles) total += co_await std::move(handle);

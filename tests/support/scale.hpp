@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How long the stress tests go on.
+// How often what is random, or a race, is repeated.
 #pragma once
 
 namespace weft::test {

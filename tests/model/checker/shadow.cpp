@@ -158,6 +158,13 @@ void plain(int thread, vector_clock const& clock, std::uintptr_t address, std::s
             memory::plain_access(first & ~std::uintptr_t{7}, bytes, writes);
             if (writes) at.atomic_bytes = static_cast<std::uint8_t>(at.atomic_bytes & ~bytes);
         }
+        // As most are: once more by the same thread.
+        if (entry& last = at.entries[0]; at.count == 1 && last.thread == thread && last.bytes == bytes && (writes || !last.writes)) {
+            last.clock = clock[static_cast<std::size_t>(thread)];
+            last.writes = writes;
+            if (kind == access::free) at.forbidden = true;
+            return;
+        }
         for (std::uint8_t i = 0; i < at.count;) {
             entry const& old = at.entries[i];
             bool const ordered = old.clock <= clock[old.thread] || old.thread == thread;
