@@ -76,6 +76,8 @@ weft::task<> async_main(bool waits_for_you) {
 
 int main(int count, char** arguments) {
     bool const waits_for_you = count > 1 && std::string_view(arguments[1]) == "--wait";
+    // What a script starts in the background ignores Ctrl-C, and weft leaves it at that; but this one presses it itself.
+    if (!waits_for_you) std::signal(SIGINT, SIG_DFL);
     try {
         weft::run(async_main(waits_for_you), {.handle_signals = true});
     } catch (weft::interrupted const& interrupted) {
