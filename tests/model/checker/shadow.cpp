@@ -158,7 +158,7 @@ void plain(int thread, vector_clock const& clock, std::uintptr_t address, std::s
             memory::plain_access(first & ~std::uintptr_t{7}, bytes, writes);
             if (writes) at.atomic_bytes = static_cast<std::uint8_t>(at.atomic_bytes & ~bytes);
         }
-        // As most are: once more by the same thread.
+        // Most accesses are by the thread of the only one before: what the loop below would come to.
         if (entry& last = at.entries[0]; at.count == 1 && last.thread == thread && last.bytes == bytes && (writes || !last.writes)) {
             last.clock = clock[static_cast<std::size_t>(thread)];
             last.writes = writes;

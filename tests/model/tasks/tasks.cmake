@@ -8,9 +8,8 @@ weft_add_model(tasks_model PARTS join task_end twice run_end completions functio
         lib/run_group.cpp lib/runtime.cpp lib/scheduler.cpp lib/signals.cpp lib/suspend.cpp lib/task_core.cpp lib/task_details.cpp
         lib/task_registry.cpp lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp lib/timer_driver.cpp lib/timer_wheel.cpp
         lib/to_thread.cpp lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
-    FILE lib/task_core.cpp lib/task_registry.hpp lib/timer_wheel.hpp lib/timer_wheel.hpp
-    REPLACE "looks = 20" "batch = 256" "tick_bits = 14" "digit_bits{7, 10, 7, 7, 7, 6, 6}"
-    BY "looks = 1" "batch = 2" "tick_bits = 40" "digit_bits{6, 6, 6, 6}")
+    FILE lib/task_core.cpp lib/task_registry.hpp ${wheel_files}
+    REPLACE "looks = 20" "batch = 256" ${wheel_bits} BY "looks = 1" "batch = 2" ${small_wheel_bits})
 foreach(part IN ITEMS join task_end run_end completions function_end)  # they name alike what is alike
     set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/tasks/${part}_model.cpp PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endforeach()
