@@ -190,8 +190,9 @@ void run_children(std::coroutine_handle<>* frames, std::size_t count) noexcept {
         ended += run_left(here, joined, count - 1);
     }
     here.child_of_fork = outer;
-    // acq_rel: as in settle. Never the last: the block that runs these is still to be counted.
-    if (ended > 0) joined.pending.fetch_sub(ended, std::memory_order_acq_rel);
+    // relaxed: never the last, for the block that runs these is still to be counted. This thread does that, by settle or arrive, and
+    // so makes visible what these came to.
+    if (ended > 0) joined.pending.fetch_sub(ended, std::memory_order_relaxed);
 }
 
 void end_away(slot_base const& ended) noexcept {

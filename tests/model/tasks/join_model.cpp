@@ -3,37 +3,31 @@
 // children have ended, and sees what they came to; who has counted a child's end touches neither child nor join any more.
 #include "support/catch.hpp"
 
-#include <functional>
 #include <thread>
 #include <utility>
 
 #include <weft/gather.hpp>
 #include <weft/yield.hpp>
 
+#include "gathered.hpp"
 #include "hands.hpp"
 
 namespace {
 
 namespace model = weft::model;
 using model::bounded;
+using model::failure;
+using model::fails;
+using model::gives;
+using model::run_beside;
+using model::steal;
+using model::steal_twice;
 using model::verify_tasks;
+using model::yields;
 using weft::gather;
 using weft::join_handle;
 using weft::task;
 
-struct failure {
-    int number;
-};
-
-task<int> gives(int number) { co_return number; }
-task<int> yields(int number) {
-    co_await weft::yield();
-    co_return number;
-}
-task<int> fails(int number) {
-    throw failure{number};
-    co_return 0;
-}
 task<int> yields_and_fails(int number) {
     co_await weft::yield();
     throw failure{number};
@@ -63,35 +57,17 @@ task<int> failed_sum(task<int> one, task<int> other, int& gone_on) {
     co_return 0;
 }
 
-// Worker 0 runs so many jobs of its line, of which the task is the first; meanwhile worker 1 does that.
-int run(task<int> work, int jobs, std::function<void(model::house&)> const& meanwhile) {
-    model::house house(2);
-    join_handle<int> root = house.start(0, std::move(work));
-    std::thread other([&] { meanwhile(house); });
-    for (int i = 0; i < jobs; ++i) house.run_oldest(0);
-    other.join();
-    house.finish();
-    model::check(house.empty(), "all tasks have ended");
-    return std::move(root).result();
-}
-
-void steal(model::house& house) { house.steal_fork(1, 0); }
-void steal_twice(model::house& house) {
-    house.steal_fork(1, 0);
-    house.steal_fork(1, 0);
-}
-
 }  // namespace
 
 TEST_CASE("join: children that return at once", "[model][join]") {
     verify_tasks(bounded("two children, 1 thief"), [] {
         int gone_on = 0;
-        model::check(run(sum(gives(1), gives(2), gone_on), 1, steal) == 3, "both results");
+        model::check(run_beside(sum(gives(1), gives(2), gone_on), 1, steal) == 3, "both results");
         model::check(gone_on == 1, "the parent goes on once");
     });
     verify_tasks(bounded("three children, 1 thief"), [] {
         int gone_on = 0;
-        model::check(run(sum_of_three(gives(1), gives(2), gives(4), gone_on), 1, steal_twice) == 7, "all results");
+        model::check(run_beside(sum_of_three(gives(1), gives(2), gives(4), gone_on), 1, steal_twice) == 7, "all results");
         model::check(gone_on == 1, "the parent goes on once");
     });
 }
@@ -99,13 +75,13 @@ TEST_CASE("join: children that return at once", "[model][join]") {
 TEST_CASE("join: a child suspends on its fork's stack, or where it was stolen", "[model][join]") {
     verify_tasks(bounded("the first child yields"), [] {
         int gone_on = 0;
-        model::check(run(sum(yields(1), gives(2), gone_on), 2, steal) == 3, "both results");
+        model::check(run_beside(sum(yields(1), gives(2), gone_on), 2, steal) == 3, "both results");
         model::check(gone_on == 1, "the parent goes on once");
     });
     verify_tasks(bounded("the first child yields, and is taken from the line"), [] {
         int gone_on = 0;
         auto const take = [](model::house& house) { house.steal_ready(1, 0); };
-        model::check(run(sum(yields(1), gives(2), gone_on), 1, take) == 3, "both results");
+        model::check(run_beside(sum(yields(1), gives(2), gone_on), 1, take) == 3, "both results");
         model::check(gone_on == 1, "the parent goes on once");
     });
     verify_tasks(bounded("the second child yields"), [] {
@@ -114,7 +90,7 @@ TEST_CASE("join: a child suspends on its fork's stack, or where it was stolen", 
             house.steal_fork(1, 0);
             house.run_oldest(1);
         };
-        model::check(run(sum(gives(1), yields(2), gone_on), 1, steal_and_go_on) == 3, "both results");
+        model::check(run_beside(sum(gives(1), yields(2), gone_on), 1, steal_and_go_on) == 3, "both results");
         model::check(gone_on == 1, "the parent goes on once");
     });
 }
@@ -122,13 +98,13 @@ TEST_CASE("join: a child suspends on its fork's stack, or where it was stolen", 
 TEST_CASE("join: children fail", "[model][join]") {
     verify_tasks(bounded("both children fail"), [] {
         int gone_on = 0;
-        int const first = run(failed_sum(fails(1), fails(2), gone_on), 1, steal);
+        int const first = run_beside(failed_sum(fails(1), fails(2), gone_on), 1, steal);
         model::check(first == 1 || first == 2, "one of their exceptions");
         model::check(gone_on == 1, "the parent goes on once");
     });
     verify_tasks(bounded("one child fails after it has suspended"), [] {
         int gone_on = 0;
-        model::check(run(failed_sum(yields_and_fails(1), gives(2), gone_on), 2, steal) == 1, "its exception");
+        model::check(run_beside(failed_sum(yields_and_fails(1), gives(2), gone_on), 2, steal) == 1, "its exception");
         model::check(gone_on == 1, "the parent goes on once");
     });
 }
@@ -137,7 +113,7 @@ TEST_CASE("join: a gather in a gather", "[model][join]") {
     verify_tasks(bounded("nested, 1 thief"), [] {
         int inner = 0;
         int outer = 0;
-        model::check(run(sum(sum(gives(1), gives(2), inner), gives(4), outer), 1, steal_twice) == 7, "all results");
+        model::check(run_beside(sum(sum(gives(1), gives(2), inner), gives(4), outer), 1, steal_twice) == 7, "all results");
         model::check(inner == 1 && outer == 1, "each parent goes on once");
     });
 }

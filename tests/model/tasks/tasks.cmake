@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
 # The layer of tasks: one program, for all of the library stands behind each of these models. lib/worker.cpp stands in hands.cpp.
-weft_add_model(tasks_model PARTS join task_end twice run_end completions function_end
+weft_add_model(tasks_model PARTS join blocks task_end twice run_end completions function_end
     SOURCES tasks/counted_frames.cpp tasks/hands.cpp tasks/join_model.cpp
-        tasks/task_end_model.cpp tasks/run_end_model.cpp tasks/completions_model.cpp tasks/function_end_model.cpp
+        tasks/blocks_model.cpp tasks/task_end_model.cpp tasks/run_end_model.cpp tasks/completions_model.cpp
+        tasks/function_end_model.cpp
     LIB_SOURCES lib/cancel_request.cpp lib/cancellation.cpp lib/child_blocks.cpp lib/completions.cpp lib/context.cpp lib/error.cpp
         lib/frame_cache.cpp lib/frame_depot.cpp lib/idle.cpp lib/join.cpp lib/living_tasks.cpp lib/locked_list.cpp
         lib/run_group.cpp lib/runtime.cpp lib/scheduler.cpp lib/signals.cpp lib/suspend.cpp lib/task_core.cpp lib/task_details.cpp
         lib/task_registry.cpp lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp lib/timer_driver.cpp lib/timer_wheel.cpp
         lib/to_thread.cpp lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
-    FILE lib/task_core.cpp lib/task_registry.hpp ${wheel_files}
-    REPLACE "looks = 20" "batch = 256" ${wheel_bits} BY "looks = 1" "batch = 2" ${small_wheel_bits})
-foreach(part IN ITEMS join task_end run_end completions function_end)  # they name alike what is alike
+    FILE lib/task_core.cpp lib/task_registry.hpp include/weft/detail/child_blocks.hpp include/weft/detail/child_blocks.hpp
+        ${wheel_files}
+    REPLACE "looks = 20" "batch = 256" "child_block_size = 32" "wide_gather = 3 * child_block_size" ${wheel_bits}
+    BY "looks = 1" "batch = 2" "child_block_size = 2" "wide_gather = child_block_size + 1" ${small_wheel_bits})
+foreach(part IN ITEMS join blocks task_end run_end completions function_end)  # they name alike what is alike
     set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/tasks/${part}_model.cpp PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endforeach()
 
@@ -27,6 +30,22 @@ weft_seeded_bug(tasks_model NAME published_before_it_has_left PART join FILE lib
     here.make_ready(handle_of(yielding));"
     BY "    here.make_ready(handle_of(yielding));
     leave_fork(here, yielding);")
+
+weft_seeded_bug(tasks_model NAME block_counts_itself PART blocks FILE lib/join.cpp
+    REPLACE "joined.pending.fetch_sub(ended, std::memory_order_relaxed)"
+    BY "joined.pending.fetch_sub(ended + 1, std::memory_order_relaxed)")
+weft_seeded_bug(tasks_model NAME blocks_taken_for_all PART blocks FILE lib/join.cpp
+    REPLACE "return ended != joined.children && settle(here, joined, ended);"
+    BY "return ended <= left && settle(here, joined, ended);")
+weft_seeded_bug(tasks_model NAME left_taken_for_ended PART gives_way FILE lib/join.cpp
+    REPLACE "        here.announce_work();
+        return;
+    } else {"
+    BY "        here.announce_work();
+        ended = static_cast<std::uint32_t>(count);
+    } else {")
+weft_seeded_bug(tasks_model NAME lower_blocks_not_counted PART blocks FILE lib/child_blocks.cpp
+    REPLACE "return blocks.frames.size();" BY "return blocks.frames.size() - blocks.top;")
 
 weft_seeded_bug(tasks_model NAME passed_on_to_one_that_has_ended PART await FILE lib/cancel_request.cpp
     REPLACE "if (std::exchange(of, progress::ahead) == progress::found && !count_unless_ended(awaited)) return passing::too_late;"
