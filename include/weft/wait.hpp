@@ -60,7 +60,7 @@ task<wait_result<Value>> wait_until(std::vector<join_handle<Value>> handles, ret
         } catch (cancelled const&) {
             from_around = all.told_from_around();  // else by a watcher
         }
-        if (from_around) throw cancelled();
+        if (from_around) throw_cancelled();
     }
     wait_result<Value> result;
     for (join_handle<Value>& handle : handles) (handle.done() ? result.done : result.pending).push_back(std::move(handle));

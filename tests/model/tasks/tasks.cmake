@@ -80,3 +80,7 @@ weft_seeded_bug(tasks_model NAME end_not_waited_for PART completions FILE lib/co
     REPLACE "if (end.has_come) break;" BY "break;")
 weft_seeded_bug(tasks_model NAME end_missed PART completions FILE lib/completions.cpp
     REPLACE "        if (come.first()) return false;" BY "")
+weft_seeded_bug(tasks_model NAME told_and_told_again_by_first PART completions FILE lib/cancellation.cpp
+    REPLACE "    here.seen = note_delivery(here.scope);
+    throw cancelled();" BY "    static_cast<void>(here);
+    throw cancelled();" FINDS "told once")
