@@ -50,8 +50,9 @@ task<wait_result<Value>> wait_until(std::vector<join_handle<Value>> handles, ret
     watchers.reserve(handles.size());
     {
         bool from_around = false;
-        auto const limit = co_await timeout_awaitable(measured::from_await, duration);
+        // Around the limit: else one that passes once a watcher has cancelled this would be taken for a request from around.
         entered_scope all;
+        auto const limit = co_await timeout_awaitable(measured::from_await, duration);
         for (join_handle<Value> const& handle : handles) watchers.push_back(watch(handle, when, all));
         try {
             co_await gather(std::move(watchers));

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
 # The layer of tasks: one program, for all of the library stands behind each of these models. lib/worker.cpp stands in hands.cpp.
-weft_add_model(tasks_model PARTS join task_end twice run_end completions function_end
+weft_add_model(tasks_model PARTS join task_end twice run_end completions function_end wait
     SOURCES tasks/counted_frames.cpp tasks/hands.cpp tasks/join_model.cpp
         tasks/task_end_model.cpp tasks/run_end_model.cpp tasks/completions_model.cpp tasks/function_end_model.cpp
+        tasks/wait_model.cpp
     LIB_SOURCES lib/cancel_request.cpp lib/cancellation.cpp lib/child_blocks.cpp lib/completions.cpp lib/context.cpp lib/error.cpp
         lib/frame_cache.cpp lib/frame_depot.cpp lib/idle.cpp lib/join.cpp lib/living_tasks.cpp lib/locked_list.cpp
         lib/run_group.cpp lib/runtime.cpp lib/scheduler.cpp lib/signals.cpp lib/suspend.cpp lib/task_core.cpp lib/task_details.cpp
-        lib/task_registry.cpp lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp lib/timer_driver.cpp lib/timer_wheel.cpp
-        lib/to_thread.cpp lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
+        lib/task_group.cpp lib/task_registry.cpp lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp lib/timer_driver.cpp
+        lib/timer_wheel.cpp lib/to_thread.cpp lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
     FILE lib/task_core.cpp lib/task_registry.hpp ${wheel_files}
     REPLACE "looks = 20" "batch = 256" ${wheel_bits} BY "looks = 1" "batch = 2" ${small_wheel_bits})
-foreach(part IN ITEMS join task_end run_end completions function_end)  # they name alike what is alike
+foreach(part IN ITEMS join task_end run_end completions function_end wait)  # they name alike what is alike
     set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/tasks/${part}_model.cpp PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endforeach()
 
@@ -84,3 +85,25 @@ weft_seeded_bug(tasks_model NAME told_and_told_again_by_first PART completions F
     REPLACE "    here.seen = note_delivery(here.scope);
     throw cancelled();" BY "    static_cast<void>(here);
     throw cancelled();" FINDS "told once")
+
+weft_seeded_bug(tasks_model NAME limit_around_what_the_watchers_cancel PART wait FILE include/weft/wait.hpp
+    REPLACE "        entered_scope all;
+        auto const limit = co_await timeout_awaitable(measured::from_await, duration);"
+    BY "        auto const limit = co_await timeout_awaitable(measured::from_await, duration);
+        entered_scope all;" FINDS "nobody has cancelled who waits")
+weft_seeded_bug(tasks_model NAME told_and_told_again PART told FILE lib/cancellation.cpp
+    REPLACE "    here.seen = note_delivery(here.scope);
+    throw cancelled();" BY "    static_cast<void>(here);
+    throw cancelled();" FINDS "told once")
+weft_seeded_bug(tasks_model NAME forgotten_when_a_scope_is_left PART wait FILE lib/cancellation.cpp
+    REPLACE "around - (unseen - unseen_inside)" BY "around + 0 * (unseen - unseen_inside)" FINDS "told the truth")
+weft_seeded_bug(tasks_model NAME taken_back_is_not_told PART wait FILE include/weft/detail/entered_scope.hpp
+    REPLACE "return cancelled_around() || scope_.requests.load(std::memory_order_relaxed) == 0;"
+    BY "return cancelled_around();" FINDS "else it waits")
+weft_seeded_bug(tasks_model NAME limit_left_while_it_is_counted PART wait FILE lib/cancel_request.cpp
+    REPLACE "    asked.count_in(scope);
+    counted(scope);" BY "    counted(scope);
+    asked.count_in(scope);")
+weft_seeded_bug(tasks_model NAME limit_passed_relaxed PART wait FILE lib/timeout.cpp
+    REPLACE "reached.store(time_limit::stage::passed, std::memory_order_release)"
+    BY "reached.store(time_limit::stage::passed, std::memory_order_relaxed)" FINDS "data race")
