@@ -286,7 +286,7 @@ TEST_CASE("group: who has made it is cancelled", "[model][group]") {
     });
 }
 
-TEST_CASE("group: a spawn in it", "[model][group]") {
+TEST_CASE("group: a spawn in it", "[model][group][spawned]") {
     verify_tasks(bounded("a child spawns || the body ends", 2), [] {
         scene scene([](task_group& group, trails& of) -> task<> {
             static_cast<void>(group.spawn(yields_and_spawns(group, of[0], of[1])));

@@ -101,7 +101,7 @@ weft_seeded_bug(tasks_model NAME children_cancelled_without_lock PART group FILE
         failures_.push_back(std::move(failure));
         if (cancelled_) return;
     }" FINDS "data race")
-weft_seeded_bug(tasks_model NAME spawned_when_the_others_are_cancelled PART group FILE lib/task_group.cpp
+weft_seeded_bug(tasks_model NAME spawned_when_the_others_are_cancelled PART spawned FILE lib/task_group.cpp
     REPLACE "    if (cancelled_)
         throw invalid_state(" BY "    if (false)
         throw invalid_state(" FINDS "all tasks have ended")
@@ -138,13 +138,13 @@ weft_seeded_bug(tasks_model NAME body_told_twice PART body FILE lib/task_group.c
     REPLACE "    failures_.push_back(std::move(failure));
     if (cancelled_) return;" BY "    failures_.push_back(std::move(failure));"
     FINDS "told once")
-weft_seeded_bug(tasks_model NAME alive_looked_for_without_lock PART group FILE lib/task_group.cpp
+weft_seeded_bug(tasks_model NAME alive_looked_for_without_lock PART spawned FILE lib/task_group.cpp
     REPLACE "            std::lock_guard const lock(mutex_);
             if (children_.empty()) {" BY "            if (children_.empty()) {" FINDS "data race")
 weft_seeded_bug(tasks_model NAME told_by_the_group_and_reported PART group FILE lib/task_group.cpp
     REPLACE "    mark_retrieved(*this_worker->scope.task());" BY "" FINDS "is not reported")
 
-weft_seeded_bug(tasks_model NAME limit_around_what_the_watchers_cancel PART wait FILE include/weft/wait.hpp
+weft_seeded_bug(tasks_model NAME limit_around_what_the_watchers_cancel PART wait_limit FILE include/weft/wait.hpp
     REPLACE "        entered_scope all;
         auto const limit = co_await timeout_awaitable(measured::from_await, duration);"
     BY "        auto const limit = co_await timeout_awaitable(measured::from_await, duration);
@@ -153,15 +153,15 @@ weft_seeded_bug(tasks_model NAME told_and_told_again PART told FILE lib/cancella
     REPLACE "    here.seen = note_delivery(here.scope);
     throw cancelled();" BY "    static_cast<void>(here);
     throw cancelled();" FINDS "told once")
-weft_seeded_bug(tasks_model NAME forgotten_when_a_scope_is_left PART wait FILE lib/cancellation.cpp
+weft_seeded_bug(tasks_model NAME forgotten_when_a_scope_is_left PART told FILE lib/cancellation.cpp
     REPLACE "around - (unseen - unseen_inside)" BY "around + 0 * (unseen - unseen_inside)" FINDS "told the truth")
-weft_seeded_bug(tasks_model NAME taken_back_is_not_told PART wait FILE include/weft/detail/entered_scope.hpp
+weft_seeded_bug(tasks_model NAME taken_back_is_not_told PART taken_back FILE include/weft/detail/entered_scope.hpp
     REPLACE "return cancelled_around() || scope_.requests.load(std::memory_order_relaxed) == 0;"
     BY "return cancelled_around();" FINDS "else it waits")
-weft_seeded_bug(tasks_model NAME limit_left_while_it_is_counted PART wait FILE lib/cancel_request.cpp
+weft_seeded_bug(tasks_model NAME limit_left_while_it_is_counted PART wait_limit FILE lib/cancel_request.cpp
     REPLACE "    asked.count_in(scope);
     counted(scope);" BY "    counted(scope);
     asked.count_in(scope);")
-weft_seeded_bug(tasks_model NAME limit_passed_relaxed PART wait FILE lib/timeout.cpp
+weft_seeded_bug(tasks_model NAME limit_passed_relaxed PART wait_limit FILE lib/timeout.cpp
     REPLACE "reached.store(time_limit::stage::passed, std::memory_order_release)"
     BY "reached.store(time_limit::stage::passed, std::memory_order_relaxed)" FINDS "data race")

@@ -191,7 +191,7 @@ TEST_CASE("wait: who waits is cancelled", "[model][wait][told]") {
     });
 }
 
-TEST_CASE("wait: a request to cancel is taken back", "[model][wait]") {
+TEST_CASE("wait: a request to cancel is taken back", "[model][wait][taken_back]") {
     verify_tasks(bounded("all_completed: is told || uncancel", 2), [] {
         bool asked = false;
         scene scene(waits_and_yields, weft::all_completed, gives(1));
@@ -201,7 +201,7 @@ TEST_CASE("wait: a request to cancel is taken back", "[model][wait]") {
     });
 }
 
-TEST_CASE("wait: its limit passes", "[model][wait]") {
+TEST_CASE("wait: its limit passes", "[model][wait][wait_limit]") {
     verify_tasks(bounded("first_completed: end || limit", 1), [] {
         scene scene(waits_at_most, weft::first_completed, gives(1), gives(2));
         scene.run(ends(0), limit_passes);
