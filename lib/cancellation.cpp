@@ -82,6 +82,13 @@ bool cancelled_around(inner_scope const& scope) noexcept {
     return open_requests_around(scope) > scope.outer_requests;
 }
 
+void throw_cancelled() {
+    WEFT_COMPILER_BARRIER();
+    worker& here = *this_worker;
+    here.seen = note_delivery(here.scope);
+    throw cancelled();
+}
+
 void cancel_again() noexcept {
     WEFT_COMPILER_BARRIER();
     worker& here = *this_worker;

@@ -90,7 +90,7 @@ task<std::variant<element_t<false, Values>...>> first_of(std::index_sequence<Ind
     } catch (cancelled const&) {
         interrupted = true;  // by the winner, or from outside
     }
-    if (interrupted && all.cancelled_around()) throw cancelled();
+    if (interrupted && all.cancelled_around()) throw_cancelled();
     co_return all.take();
 }
 
@@ -117,7 +117,7 @@ task<indexed_t<Value>> first_of(std::vector<task<Value>> runners) {
     } catch (cancelled const&) {
         interrupted = true;
     }
-    if (interrupted && all.cancelled_around()) throw cancelled();
+    if (interrupted && all.cancelled_around()) throw_cancelled();
     co_return all.take();
 }
 

@@ -50,8 +50,9 @@ task<wait_result<Value>> wait_until(std::vector<join_handle<Value>> handles, ret
     watchers.reserve(handles.size());
     {
         bool from_around = false;
-        auto const limit = co_await timeout_awaitable(measured::from_await, duration);
+        // Around the limit: else one that passes once a watcher has cancelled this would be taken for a request from around.
         entered_scope all;
+        auto const limit = co_await timeout_awaitable(measured::from_await, duration);
         for (join_handle<Value> const& handle : handles) watchers.push_back(watch(handle, when, all));
         try {
             co_await gather(std::move(watchers));
@@ -60,7 +61,7 @@ task<wait_result<Value>> wait_until(std::vector<join_handle<Value>> handles, ret
         } catch (cancelled const&) {
             from_around = all.told_from_around();  // else by a watcher
         }
-        if (from_around) throw cancelled();
+        if (from_around) throw_cancelled();
     }
     wait_result<Value> result;
     for (join_handle<Value>& handle : handles) (handle.done() ? result.done : result.pending).push_back(std::move(handle));

@@ -15,6 +15,8 @@ WEFT_API WEFT_NOIPA void cancel_scope(inner_scope& scope) noexcept;
 [[nodiscard]] WEFT_API bool cancelled_around(inner_scope const& scope) noexcept;
 // The coroutine that runs here has been cancelled and will not say so: its next await is told again.
 WEFT_API WEFT_NOIPA void cancel_again() noexcept;
+// The coroutine that runs here says that it has been cancelled: what has been asked by now does not come to its next await, too.
+[[noreturn]] WEFT_API WEFT_NOIPA void throw_cancelled();
 
 // A local variable of a coroutine.
 class entered_scope {

@@ -27,6 +27,10 @@ using weft::join_handle;
 using weft::task;
 
 task<int> gives(int number) { co_return number; }
+task<int> yields(int number) {
+    co_await weft::yield();
+    co_return number;
+}
 task<int> sleeps_for_ever() {
     co_await weft::sleep(24h);
     co_return 0;
@@ -44,6 +48,21 @@ task<int> first_of_them(std::vector<join_handle<int>> handles) {
     int const value = (*co_await ends.next()).result();
     co_await weft::yield();
     co_return value;
+}
+// Who is cancelled puts things in order, and goes on: how often it is told?
+task<int> first_of_one_or_told(task<int> only) {
+    int told = 0;
+    try {
+        static_cast<void>(co_await weft::first(std::move(only)));
+    } catch (weft::cancelled const&) {
+        ++told;
+    }
+    try {
+        co_await weft::yield();
+    } catch (weft::cancelled const&) {
+        ++told;
+    }
+    co_return told;
 }
 task<int> first_of_two(task<int> one, task<int> other) {
     auto const value = co_await weft::first(std::move(one), std::move(other));
@@ -140,5 +159,20 @@ TEST_CASE("first: one has ended, the other is cancelled", "[model][completions]"
         thief.join();
         house.finish();
         model::check(root.result() == 1 && house.empty(), "the one that ends");
+    });
+}
+
+TEST_CASE("first: who asks is cancelled", "[model][completions]") {
+    verify_tasks(bounded("first of the only one || cancel of who catches that", 2), [] {
+        model::house house(2);
+        join_handle<int> root = house.start(0, first_of_one_or_told(yields(1)));
+        house.run_oldest(0);
+        bool asked = false;
+        std::thread canceller([&] { asked = house.as_worker(1, [&] { return root.cancel(); }); });
+        house.run_oldest(0);
+        canceller.join();
+        house.finish();
+        if (!root.cancelled()) model::check(root.result() == (asked ? 1 : 0), "it is told once");
+        model::check(house.empty(), "all tasks have ended");
     });
 }

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
 # The layer of tasks: one program, for all of the library stands behind each of these models. lib/worker.cpp stands in hands.cpp.
-weft_add_model(tasks_model PARTS join blocks task_end twice run_end completions function_end
+weft_add_model(tasks_model PARTS join blocks task_end twice run_end completions function_end group wait
     SOURCES tasks/counted_frames.cpp tasks/hands.cpp tasks/join_model.cpp
         tasks/blocks_model.cpp tasks/task_end_model.cpp tasks/run_end_model.cpp tasks/completions_model.cpp
-        tasks/function_end_model.cpp
+        tasks/function_end_model.cpp tasks/group_model.cpp tasks/wait_model.cpp
     LIB_SOURCES lib/cancel_request.cpp lib/cancellation.cpp lib/child_blocks.cpp lib/completions.cpp lib/context.cpp lib/error.cpp
         lib/frame_cache.cpp lib/frame_depot.cpp lib/idle.cpp lib/join.cpp lib/living_tasks.cpp lib/locked_list.cpp
         lib/run_group.cpp lib/runtime.cpp lib/scheduler.cpp lib/signals.cpp lib/suspend.cpp lib/task_core.cpp lib/task_details.cpp
-        lib/task_registry.cpp lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp lib/timer_driver.cpp lib/timer_wheel.cpp
-        lib/to_thread.cpp lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
-    FILE lib/task_core.cpp lib/task_registry.hpp include/weft/detail/child_blocks.hpp include/weft/detail/child_blocks.hpp
-        ${wheel_files}
-    REPLACE "looks = 20" "batch = 256" "child_block_size = 32" "wide_gather = 3 * child_block_size" ${wheel_bits}
-    BY "looks = 1" "batch = 2" "child_block_size = 2" "wide_gather = child_block_size + 1" ${small_wheel_bits})
-foreach(part IN ITEMS join blocks task_end run_end completions function_end)  # they name alike what is alike
+        lib/task_group.cpp lib/task_registry.cpp lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp lib/timer_driver.cpp
+        lib/timer_wheel.cpp lib/to_thread.cpp lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
+    FILE lib/task_core.cpp lib/task_registry.hpp include/weft/detail/group_core.hpp include/weft/detail/child_blocks.hpp
+        include/weft/detail/child_blocks.hpp ${wheel_files}
+    REPLACE "looks = 20" "batch = 256" "forget_at_ = 16" "child_block_size = 32" "wide_gather = 3 * child_block_size" ${wheel_bits}
+    BY "looks = 1" "batch = 2" "forget_at_ = 2" "child_block_size = 2" "wide_gather = child_block_size + 1" ${small_wheel_bits})
+foreach(part IN ITEMS join blocks task_end run_end completions function_end group wait)  # they name alike what is alike
     set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/tasks/${part}_model.cpp PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endforeach()
 
@@ -99,3 +99,86 @@ weft_seeded_bug(tasks_model NAME end_not_waited_for PART completions FILE lib/co
     REPLACE "if (end.has_come) break;" BY "break;")
 weft_seeded_bug(tasks_model NAME end_missed PART completions FILE lib/completions.cpp
     REPLACE "        if (come.first()) return false;" BY "")
+weft_seeded_bug(tasks_model NAME told_and_told_again_by_first PART completions FILE lib/cancellation.cpp
+    REPLACE "    here.seen = note_delivery(here.scope);
+    throw cancelled();" BY "    static_cast<void>(here);
+    throw cancelled();" FINDS "told once")
+
+weft_seeded_bug(tasks_model NAME failures_kept_without_lock PART group FILE lib/task_group.cpp
+    REPLACE "    std::lock_guard const lock(mutex_);
+    failures_.push_back(std::move(failure));
+    if (cancelled_) return;" BY "    failures_.push_back(std::move(failure));
+    if (cancelled_) return;" FINDS "data race")
+weft_seeded_bug(tasks_model NAME children_cancelled_without_lock PART group FILE lib/task_group.cpp
+    REPLACE "    std::lock_guard const lock(mutex_);
+    failures_.push_back(std::move(failure));
+    if (cancelled_) return;"
+    BY "    {
+        std::lock_guard const lock(mutex_);
+        failures_.push_back(std::move(failure));
+        if (cancelled_) return;
+    }" FINDS "data race")
+weft_seeded_bug(tasks_model NAME spawned_when_the_others_are_cancelled PART spawned FILE lib/task_group.cpp
+    REPLACE "    if (cancelled_)
+        throw invalid_state(" BY "    if (false)
+        throw invalid_state(" FINDS "all tasks have ended")
+weft_seeded_bug(tasks_model NAME request_not_told_behind_a_failure PART group FILE lib/task_group.cpp
+    REPLACE "    if (cancelled_around) cancel_again();" BY "" FINDS "is told so, once")
+weft_seeded_bug(tasks_model NAME told_again_what_is_still_to_come PART around FILE lib/cancellation.cpp
+    REPLACE "    if (requests_in(here.scope) != here.seen) return;
+    --here.seen;" BY "    --here.seen;" FINDS "is told so, once")
+weft_seeded_bug(tasks_model NAME forgotten_without_lock PART forgotten FILE lib/task_group.cpp
+    REPLACE "        std::lock_guard const lock(mutex_);
+        if (children_.size() < forget_at_) return;" BY "        if (children_.size() < forget_at_) return;" FINDS "data race")
+weft_seeded_bug(tasks_model NAME waited_for_without_reference PART forgotten FILE lib/task_group.cpp
+    REPLACE "                child->references.fetch_add(1, std::memory_order_relaxed);
+                return child;
+            }
+            children_.pop_back();
+        }
+        drop_reference(*child);
+    }
+}
+
+void group_core::release(promise_base* child) noexcept {
+    drop_reference(*child);
+}" BY "                return child;
+            }
+            children_.pop_back();
+        }
+        drop_reference(*child);
+    }
+}
+
+void group_core::release(promise_base*) noexcept {}")
+weft_seeded_bug(tasks_model NAME body_told_twice PART body FILE lib/task_group.cpp
+    REPLACE "    failures_.push_back(std::move(failure));
+    if (cancelled_) return;" BY "    failures_.push_back(std::move(failure));"
+    FINDS "told once")
+weft_seeded_bug(tasks_model NAME alive_looked_for_without_lock PART spawned FILE lib/task_group.cpp
+    REPLACE "            std::lock_guard const lock(mutex_);
+            if (children_.empty()) {" BY "            if (children_.empty()) {" FINDS "data race")
+weft_seeded_bug(tasks_model NAME told_by_the_group_and_reported PART group FILE lib/task_group.cpp
+    REPLACE "    mark_retrieved(*this_worker->scope.task());" BY "" FINDS "is not reported")
+
+weft_seeded_bug(tasks_model NAME limit_around_what_the_watchers_cancel PART wait_limit FILE include/weft/wait.hpp
+    REPLACE "        entered_scope all;
+        auto const limit = co_await timeout_awaitable(measured::from_await, duration);"
+    BY "        auto const limit = co_await timeout_awaitable(measured::from_await, duration);
+        entered_scope all;" FINDS "nobody has cancelled who waits")
+weft_seeded_bug(tasks_model NAME told_and_told_again PART told FILE lib/cancellation.cpp
+    REPLACE "    here.seen = note_delivery(here.scope);
+    throw cancelled();" BY "    static_cast<void>(here);
+    throw cancelled();" FINDS "told once")
+weft_seeded_bug(tasks_model NAME forgotten_when_a_scope_is_left PART told FILE lib/cancellation.cpp
+    REPLACE "around - (unseen - unseen_inside)" BY "around + 0 * (unseen - unseen_inside)" FINDS "told the truth")
+weft_seeded_bug(tasks_model NAME taken_back_is_not_told PART taken_back FILE include/weft/detail/entered_scope.hpp
+    REPLACE "return cancelled_around() || scope_.requests.load(std::memory_order_relaxed) == 0;"
+    BY "return cancelled_around();" FINDS "else it waits")
+weft_seeded_bug(tasks_model NAME limit_left_while_it_is_counted PART wait_limit FILE lib/cancel_request.cpp
+    REPLACE "    asked.count_in(scope);
+    counted(scope);" BY "    counted(scope);
+    asked.count_in(scope);")
+weft_seeded_bug(tasks_model NAME limit_passed_relaxed PART wait_limit FILE lib/timeout.cpp
+    REPLACE "reached.store(time_limit::stage::passed, std::memory_order_release)"
+    BY "reached.store(time_limit::stage::passed, std::memory_order_relaxed)" FINDS "data race")
