@@ -40,10 +40,11 @@ void free_magazine(spare_frame* magazine) noexcept;
 
 // Belongs to a runtime, and keeps about so many bytes at most until that ends; of a class no more than workers have ever had from
 // the allocator, so that it does not fill up with what other threads allocate and workers free (runtime::submit). What went back to
-// the allocator instead would go on to the system, page by page, and come again by page faults (lib/README.md, "Decisions").
+// the allocator instead would go on to the system, page by page, and come again by page faults (lib/README.md, "Decisions"): so the
+// limit is what a million small tasks need.
 class frame_depot {
 public:
-    explicit frame_depot(std::size_t limit = 64 * 1024 * 1024) noexcept : most_magazines_(limit / magazine_bytes) {}
+    explicit frame_depot(std::size_t limit = 256 * 1024 * 1024) noexcept : most_magazines_(limit / magazine_bytes) {}
     frame_depot(frame_depot const&) = delete;
     frame_depot& operator=(frame_depot const&) = delete;
     ~frame_depot();

@@ -12,8 +12,12 @@ namespace weft::detail {
 
 task_registry::~task_registry() {
     static_assert(std::is_trivially_destructible_v<entry>);
-    for (std::size_t row = 0; row < rows_.size(); ++row)
-        if (rows_[row]) std::allocator<entry>().deallocate(rows_[row], std::size_t{1} << row);
+    std::size_t length = 1;
+    for (row_of_entries const& each : rows_) {
+        if (each.entries) std::allocator<entry>().deallocate(each.entries, length);
+        if (each.occupied) std::allocator<std::atomic<bool>>().deallocate(each.occupied, length);
+        length *= 2;
+    }
 }
 
 std::uint32_t task_registry::take_outside() {
@@ -40,8 +44,13 @@ void task_registry::fill(free_places& empty) {
     if (number_of(first) < first) throw std::bad_alloc();  // 4 billion tasks
     // Where a row begins, its first entries are not there yet: it is as long as all before, and a batch.
     std::uint32_t const row = row_of(number_of(first));
-    if (!rows_[row]) rows_[row] = std::allocator<entry>().allocate(std::size_t{1} << row);
-    for (std::uint32_t each = 0; each < batch; ++each) std::construct_at(&at(first + each));
+    row_of_entries& places = rows_[row];
+    if (!places.entries) places.entries = std::allocator<entry>().allocate(std::size_t{1} << row);
+    if (!places.occupied) places.occupied = std::allocator<std::atomic<bool>>().allocate(std::size_t{1} << row);
+    for (std::uint32_t each = first; each < first + batch; ++each) {
+        std::construct_at(&at(each));
+        std::construct_at(&occupied(each), false);
+    }
     // release. Pairs with: visit_from.
     made_.store(first + batch, std::memory_order_release);
     std::iota(empty.places.begin(), empty.places.begin() + batch, first);

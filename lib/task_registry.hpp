@@ -51,8 +51,9 @@ public:
     void occupy(std::uint32_t place, promise_base& task, std::source_location where) noexcept {
         entry& taken = at(place);
         std::construct_at(&taken.spawned_at, where);
+        taken.task = &task;
         // release. Pairs with: visit_from.
-        taken.task.store(&task, std::memory_order_release);
+        occupied(place).store(true, std::memory_order_release);
     }
     WEFT_ALWAYS_INLINE void remove(free_places& own, std::uint32_t place) noexcept {
         wait_until_unseen(place);
@@ -80,9 +81,9 @@ public:
         // and is told so by its run (run_group::begin_cancelling).
         std::size_t const places = made_.load(std::memory_order_acquire);
         for (; from < places; ++from) {
+            auto const place = static_cast<std::uint32_t>(from);
             // acquire. Pairs with: `occupy`. Makes visible: the task. If weaker: a task is visited that is not there yet.
-            promise_base* const task = at(static_cast<std::uint32_t>(from)).task.load(std::memory_order_acquire);
-            if (task && !visit(*task)) break;
+            if (occupied(place).load(std::memory_order_acquire) && !visit(*at(place).task)) break;
         }
         // release. Pairs with: wait_until_unseen. Makes visible: the references that the visit has taken. If weaker: the task's end
         // does not see them, and frees it.
@@ -92,15 +93,21 @@ public:
 
 private:
     struct entry {
-        std::atomic<promise_base*> task{nullptr};
+        promise_base* task = nullptr;
         union {
             std::source_location spawned_at{};
             void* spare_link;
         };
     };
+    struct row_of_entries {
+        entry* entries = nullptr;  // null: not needed, yet or ever
+        // Of each, whether it is. Apart from them, so that a task that ends need not have its entry in the cache: where a million tasks
+        // are alive, that is not there any more.
+        std::atomic<bool>* occupied = nullptr;
+    };
 
     void wait_until_unseen(std::uint32_t place) noexcept {
-        at(place).task.store(nullptr, std::memory_order_relaxed);
+        occupied(place).store(false, std::memory_order_relaxed);
         asymmetric_fence::light();
         // acquire. Pairs with: the end of visit_from.
         if (walking_.load(std::memory_order_acquire)) [[unlikely]] {
@@ -123,10 +130,15 @@ private:
     [[nodiscard]] entry& at(std::uint32_t place) const noexcept {
         std::uint32_t const number = number_of(place);
         std::uint32_t const row = row_of(number);
-        return rows_[row][number - (1U << row)];
+        return rows_[row].entries[number - (1U << row)];
+    }
+    [[nodiscard]] std::atomic<bool>& occupied(std::uint32_t place) const noexcept {
+        std::uint32_t const number = number_of(place);
+        std::uint32_t const row = row_of(number);
+        return rows_[row].occupied[number - (1U << row)];
     }
 
-    std::array<entry*, 32> rows_{};  // written with store_mutex_ held; null: not needed, yet or ever
+    std::array<row_of_entries, 32> rows_{};  // written with store_mutex_ held
     std::atomic<std::size_t> made_{0};  // so many entries are constructed
     std::mutex store_mutex_;
     std::vector<std::array<std::uint32_t, batch>> store_;

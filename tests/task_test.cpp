@@ -413,6 +413,85 @@ TEST_CASE("a destructor that throws after co_return turns the value into that fa
     CHECK(what_and_left(in, [&] { return destructor_throws(in); }) == std::pair<std::string, int>{"destructor", 0});
 }
 
+namespace {
+
+// Its destructor throws, and it weighs nothing.
+struct spark {
+    spark() = default;
+    spark(const spark&) = delete;
+    ~spark() noexcept(false) { throw custom_error("spark", 4); }
+};
+
+template <class Value, class Second>
+weft::task<Value> returns_twice(Value first, Second second) {
+    try {
+        const spark thrown;
+        co_return first;
+    } catch (const custom_error&) {
+    }
+    co_await weft::yield();
+    co_return co_await second();
+}
+
+template <class Value>
+bool second_return_counts(Value first, Value second) {
+    auto give = [second]() -> weft::task<Value> {
+        co_await weft::yield();
+        co_return second;
+    };
+    return weft::run([&]() -> weft::task<bool> {
+        const Value awaited = co_await returns_twice(first, give);
+        auto handle = weft::spawn(returns_twice(first, give));
+        const Value spawned = co_await handle;
+        auto [gathered, other] = co_await weft::gather(returns_twice(first, give), returns_twice(first, give));
+        co_return awaited == second && spawned == second && handle.result() == second && gathered == second && other == second;
+    });
+}
+
+}  // namespace
+
+TEST_CASE("a task that has returned may go on where a destructor throws, wait, and return again", "[task][exception]") {
+    const watchdog guard{10s, "two returns"};
+    CHECK(second_return_counts<int>(1, 2));
+    CHECK(second_return_counts<char>('a', 'b'));
+    CHECK(second_return_counts<double>(1.5, 2.5));
+    int one = 1;
+    int other = 2;
+    CHECK(second_return_counts<int*>(&one, &other));
+    CHECK(second_return_counts<std::pair<int, int>>({1, 2}, {3, 4}));
+    CHECK(second_return_counts<std::pair<long, long>>({1, 2}, {3, 4}));
+    CHECK(second_return_counts<std::string>("first", "second, too long for the string itself"));
+    CHECK(second_return_counts<std::shared_ptr<int>>(std::make_shared<int>(1), std::make_shared<int>(2)));
+}
+
+TEST_CASE("a task that has returned and goes on can be cancelled and limited", "[task][exception]") {
+    const watchdog guard{10s, "cancelled after a return"};
+    const auto [cancelled, limited] = weft::run([]() -> weft::task<std::pair<bool, bool>> {
+        auto give = []() -> weft::task<int> {
+            co_await weft::sleep(24h);
+            co_return 2;
+        };
+        auto handle = weft::spawn(returns_twice(1, give));
+        for (int turn = 0; turn < 5; ++turn) co_await weft::yield();
+        handle.cancel();
+        bool was_cancelled = false;
+        try {
+            co_await handle;
+        } catch (const weft::cancelled&) {
+            was_cancelled = true;
+        }
+        bool was_limited = false;
+        try {
+            co_await weft::wait_for(returns_twice(1, give), 1ms);
+        } catch (const weft::timeout_error&) {
+            was_limited = true;
+        }
+        co_return {was_cancelled, was_limited};
+    });
+    CHECK(cancelled);
+    CHECK(limited);
+}
+
 // ---- What it frees
 
 TEST_CASE("a task that never starts destroys its arguments", "[task][frame]") {

@@ -84,6 +84,7 @@ struct promise_base {
     union {
         scope_ref scope;
         std::exception_ptr exception;  // with outcome::exception; such a coroutine never suspends again and needs no scope
+        small_value value;             // with outcome::value, where it fits; likewise
     };
     detail::role role = role::joined;
     detail::outcome outcome = outcome::pending;
@@ -205,26 +206,24 @@ struct final_awaiter {
 template <class Value>
 struct promise;
 
-// Adds the place for the value. promise<Value> adds how it is returned.
+// Adds the place for the value, if it needs one of its own. promise<Value> adds how it is returned.
 template <class Value>
 struct promise_with_storage : promise_base {
-    value_storage<Value> storage;
-
     ~promise_with_storage() {
         if constexpr (!value_storage<Value>::trivial)
-            if (outcome == outcome::value) storage.destroy();
+            if (outcome == outcome::value) storage().destroy();
     }
 
     final_awaiter final_suspend() noexcept { return final_awaiter::of(*this); }
 
-    void drop_value() noexcept { storage.destroy(); }
+    void drop_value() noexcept { storage().destroy(); }
 
     void unhandled_exception() noexcept {
         // Reached with a value when a local's destructor throws after co_return.
         if (is_child()) {
             own_slot().set_exception();
         } else {
-            if (outcome == outcome::value) storage.destroy();
+            if (outcome == outcome::value) storage().destroy();
             record_exception(*this);
         }
     }
@@ -232,11 +231,11 @@ struct promise_with_storage : promise_base {
     // The value, or the exception rethrown.
     decltype(auto) get() {
         if (outcome == outcome::exception) [[unlikely]] rethrow(*this);
-        return storage.get();
+        return storage().get();
     }
     decltype(auto) take() {
         if (outcome == outcome::exception) [[unlikely]] rethrow(*this);
-        return storage.take();
+        return storage().take();
     }
 
 protected:
@@ -247,15 +246,28 @@ protected:
         } else {
             // Returned before: as in slot::set_value.
             if constexpr (!value_storage<Value>::trivial)
-                if (std::exchange(outcome, outcome::pending) == outcome::value) storage.destroy();
-            storage.construct(std::forward<Source>(source));
+                if (std::exchange(outcome, outcome::pending) == outcome::value) storage().destroy();
+            std::construct_at(&storage())->construct(std::forward<Source>(source));
             outcome = outcome::value;
         }
     }
 
 private:
+    struct nothing {};
+
+    [[nodiscard]] value_storage<Value>& storage() noexcept {
+        if constexpr (small_value::holds<Value>)
+            return value.template as<Value>();
+        else
+            return own_storage_;
+    }
+
     [[nodiscard]] slot<Value>& own_slot() const noexcept { return static_cast<slot<Value>&>(joined_slot()); }
+
+    [[no_unique_address]] std::conditional_t<small_value::holds<Value>, nothing, value_storage<Value>> own_storage_;
 };
+
+static_assert(sizeof(promise_with_storage<int>) == sizeof(promise_base));
 
 template <class Value>
 struct promise final : promise_with_storage<Value> {

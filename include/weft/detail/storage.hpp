@@ -2,7 +2,9 @@
 // Where a coroutine keeps what it returned, until somebody takes it.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -68,6 +70,22 @@ public:
 
 private:
     Value* pointer_;
+};
+
+// Room for a value no larger than a pointer, in a union with what is not needed when there is a value. A coroutine that has returned
+// may go on, where a destructor throws, and so need that again: the value is then overwritten, and must not miss its destructor.
+struct small_value {
+    template <class Value>
+    static constexpr bool holds = value_storage<Value>::trivial && sizeof(value_storage<Value>) <= sizeof(void*) &&
+                                  alignof(value_storage<Value>) <= alignof(void*);
+
+    template <class Value>
+    [[nodiscard]] value_storage<Value>& as() noexcept {
+        static_assert(holds<Value>);
+        return *std::launder(reinterpret_cast<value_storage<Value>*>(bytes));
+    }
+
+    alignas(void*) std::byte bytes[sizeof(void*)];
 };
 
 }  // namespace weft::detail
