@@ -40,7 +40,8 @@ const weft::test::layer_table layers{
 class sound_tree {
 public:
     sound_tree() : root_{fs::temp_directory_path() / ("weft-layering-" + std::to_string(std::random_device{}()))} {
-        write("CMakeLists.txt", "include/weft/weft.hpp\ninclude/weft/run.hpp\ninclude/weft/detail/config.hpp\nlib/low.cpp)\n");
+        write("CMakeLists.txt", "include/weft/weft.hpp\ninclude/weft/run.hpp\ninclude/weft/detail/config.hpp\n"
+                                "lib/low.cpp\nlib/low.hpp\nlib/high.hpp\nlib/other.hpp)\n");
         write("tests/CMakeLists.txt", "weft_add_test(some_test LABEL unit)\n");
         write("samples/CMakeLists.txt", "weft_add_sample(01_some)\n");
         write("include/weft/weft.hpp", spdx + "#include \"weft/run.hpp\"\n");
@@ -106,6 +107,8 @@ TEST_CASE("each broken rule of the layout is found", "[layering]") {
         {"lib/low.hpp", "#pragma once\n", "lib/low.hpp does not begin with its SPDX line"},
         {"tests/some_test.cpp", "", "tests/some_test.cpp does not begin with its SPDX line"},
         {"lib/high.cpp", spdx, "lib/high.cpp is not listed in CMakeLists.txt"},
+        {"CMakeLists.txt", "include/weft/weft.hpp include/weft/run.hpp include/weft/detail/config.hpp lib/low.cpp lib/high.hpp",
+         "lib/low.hpp is not listed in CMakeLists.txt"},
         {"tests/other_test.cpp", spdx, "tests/other_test.cpp is not listed in tests/CMakeLists.txt"},
         {"tests/some.cpp", spdx, "tests/some.cpp is not listed in tests/CMakeLists.txt"},
         {"samples/CMakeLists.txt", "# weft_add_sample(01_some)\n", "samples/01_some.cpp is not listed in samples/CMakeLists.txt"},

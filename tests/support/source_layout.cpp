@@ -188,7 +188,7 @@ void check_lists(const source_tree& tree, names& faults) {
         const fs::path path{file};
         const auto folder = path.parent_path().generic_string();
         const auto stem = path.stem().string();
-        if (starts_with(file, "include/") || (folder == "lib" && path.extension() == ".cpp")) {
+        if (starts_with(file, "include/") || folder == "lib") {
             need(file, library, "CMakeLists.txt", file);
         } else if (folder == "tests") {
             need(file, tests, "tests/CMakeLists.txt", "weft_add_test(" + stem);
