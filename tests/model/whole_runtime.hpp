@@ -60,7 +60,7 @@ inline void walk(std::string const& name, std::uint64_t executions, std::functio
 class reached {
 public:
     [[gnu::no_sanitize("thread")]] void mark() noexcept { marked_ = true; }
-    [[gnu::no_sanitize("thread")]] [[nodiscard]] bool ever() const noexcept { return marked_; }
+    void require() const { REQUIRE((expects_failure() || marked_)); }
 
 private:
     bool marked_ = false;
