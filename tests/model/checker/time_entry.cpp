@@ -58,14 +58,13 @@ void wake_all(void const* word) noexcept {
     engine::stepped(waiting != 0);
 }
 
-// What the standard library calls for a std::future, in its shared part: a futex, absolute deadlines only.
+// What the standard library calls for a std::future, in its shared part.
 long futex(void const* word, int operation, std::uint32_t number, std::timespec const* deadline) noexcept {
     switch (operation & FUTEX_CMD_MASK) {
         case FUTEX_WAIT:
-            if (deadline != nullptr) break;
-            [[fallthrough]];
         case FUTEX_WAIT_BITSET: {
-            std::int64_t const until = deadline ? deadline->tv_sec * 1'000'000'000 + deadline->tv_nsec : 0;
+            std::int64_t const begin = (operation & FUTEX_CMD_MASK) == FUTEX_WAIT ? engine::execution.clock : 0;
+            std::int64_t const until = deadline ? begin + deadline->tv_sec * 1'000'000'000 + deadline->tv_nsec : 0;
             waited const how = wait(word, number, deadline != nullptr, until);
             if (how == waited::woken) return 0;
             errno = how == waited::not_at_all ? EAGAIN : ETIMEDOUT;
