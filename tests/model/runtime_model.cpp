@@ -10,7 +10,6 @@
 #include <future>
 #include <string>
 #include <thread>
-#include <tuple>
 #include <utility>
 
 #include <weft/error.hpp>
@@ -32,7 +31,6 @@ using namespace std::chrono_literals;
 namespace model = weft::model;
 using model::search;
 using model::walk;
-using weft::join_handle;
 using weft::runtime;
 using weft::task;
 
@@ -50,7 +48,7 @@ task<int> sleeps_and_gives(std::chrono::nanoseconds duration, int value) {
 
 void search_and_walk(std::string const& name, int preemptions, std::function<void()> const& body) {
     search(name, preemptions, body);
-    walk(name, 1'000, body);
+    walk(name, 500, body);
 }
 
 // What came of a submitted task whose runtime has been destroyed.
@@ -82,7 +80,7 @@ TEST_CASE("runtime: another thread submits", "[model][submit]") {
         model::check(workers.run(gives(1)) == 1, "its value comes back");
         outside.join();
     });
-    walk("submit || run, two workers", 1'000, [] {
+    walk("submit || run, two workers", 500, [] {
         runtime workers({.workers = 2});
         std::thread outside([&] { model::check(workers.submit(gives(2)).get() == 2, "its value comes back"); });
         model::check(workers.run(gives(1)) == 1, "its value comes back");
@@ -91,40 +89,40 @@ TEST_CASE("runtime: another thread submits", "[model][submit]") {
 }
 
 TEST_CASE("runtime: it ends while a submitted task is on its way", "[model][end]") {
-    for (unsigned const count : {1U, 2U}) {
-        search_and_walk("submit, end, workers: " + std::to_string(count), 1, [count] {
-            std::future<int> future;
-            {
-                runtime workers({.workers = count});
-                future = workers.submit(gives(1));
-            }
-            static_cast<void>(end_of(std::move(future)));
-        });
-    }
+    auto const body = [](unsigned count) {
+        std::future<int> future;
+        {
+            runtime workers({.workers = count});
+            future = workers.submit(gives(1));
+        }
+        static_cast<void>(end_of(std::move(future)));
+    };
+    search_and_walk("submit, end, one worker", 1, [&] { body(1); });
+    walk("submit, end, two workers", 500, [&] { body(2); });
 }
 
 TEST_CASE("runtime: it ends while a task sleeps", "[model][end]") {
-    for (unsigned const count : {1U, 2U}) {
-        search_and_walk("end || a sleep, workers: " + std::to_string(count), 1, [count] {
-            std::future<int> future;
-            {
-                runtime workers({.workers = count});
-                future = workers.submit(sleeps_and_gives(24h, 1));
-            }
-            model::check(end_of(std::move(future)) == end::cancelled, "it need not be waited for");
-        });
-    }
+    auto const body = [](unsigned count) {
+        std::future<int> future;
+        {
+            runtime workers({.workers = count});
+            future = workers.submit(sleeps_and_gives(24h, 1));
+        }
+        model::check(end_of(std::move(future)) == end::cancelled, "it need not be waited for");
+    };
+    search_and_walk("end || a sleep, one worker", 1, [&] { body(1); });
+    search_and_walk("end || a sleep, two workers", 1, [&] { body(2); });
 }
 
 TEST_CASE("runtime: a task is alive when the main task ends", "[model][spawn]") {
-    search_and_walk("one that may not have begun", 1, [] {
+    walk("one that may not have begun", 500, [] {
         auto const main = []() -> task<> {
             static_cast<void>(weft::spawn(returns()));
             co_return;
         };
         weft::run(main(), {.workers = 2});
     });
-    search_and_walk("one that sleeps", 1, [] {
+    walk("one that sleeps", 500, [] {
         auto const begin = std::chrono::steady_clock::now();
         auto const main = []() -> task<> {
             static_cast<void>(weft::spawn(sleeps(24h)));
@@ -156,7 +154,7 @@ TEST_CASE("runtime: tasks take turns", "[model][yield]") {
         weft::run(main, {.workers = count});
     };
     search_and_walk("yield, one worker", 1, [&] { body(1); });
-    search_and_walk("yield, two workers", 1, [&] { body(2); });
+    walk("yield, two workers", 500, [&] { body(2); });
 }
 
 TEST_CASE("runtime: gather, and a thief", "[model][gather]") {
@@ -175,13 +173,13 @@ TEST_CASE("runtime: gather, and a thief", "[model][gather]") {
     };
     search("gather || thief", 1, body);
     stolen.require();
-    walk("gather || thief", 1'000, body);
+    walk("gather || thief", 500, body);
 }
 
 TEST_CASE("runtime: sleeps", "[model][sleep]") {
     search_and_walk("a sleep, one worker", 1, [] { weft::run(sleeps(1ms), {.workers = 1}); });
     search_and_walk("a sleep, two workers", 1, [] { weft::run(sleeps(1ms), {.workers = 2}); });
-    walk("two sleeps, two workers", 1'000, [] {
+    walk("two sleeps, two workers", 500, [] {
         auto const main = []() -> task<> { co_await weft::gather(sleeps(2ms), sleeps(1ms)); };
         weft::run(main(), {.workers = 2});
     });
