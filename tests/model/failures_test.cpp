@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <iostream>
 #include <memory>
 #include <mutex>
@@ -177,6 +178,30 @@ TEST_CASE("a lost wake-up is found", "[failures]") {
     model::options spurious;
     spurious.spurious_wakeups = 2;
     is_right("with spurious wake-ups", sleeper_and_waker(true), spurious);
+    // What a std::future waits with stands in the standard library's shared part.
+    is_right("a future", [] {
+        std::promise<int> promise;
+        std::future<int> future = promise.get_future();
+        std::thread thread([&] { promise.set_value(1); });
+        model::check(future.get() == 1, "the value comes");
+        thread.join();
+    });
+    is_right("a future, and a deadline", [] {
+        std::promise<int> promise;
+        std::future<int> future = promise.get_future();
+        std::thread thread([&] { promise.set_value(1); });
+        auto const begin = std::chrono::steady_clock::now();
+        bool const in_time = future.wait_for(std::chrono::seconds{1}) == std::future_status::ready;
+        model::check(in_time || std::chrono::steady_clock::now() - begin >= std::chrono::seconds{1}, "it gives up at its deadline");
+        thread.join();
+        model::check(future.get() == 1, "the value comes");
+    });
+    CHECK_THAT(failure_of("a promise that nobody keeps",
+                          [] {
+                              std::promise<int> promise;
+                              static_cast<void>(promise.get_future().get());
+                          }),
+               ContainsSubstring("deadlock"));
     is_right("a deadline", [] {
         std::atomic<std::uint32_t> word{0};
         platform::wait_on_word(word, 0, 2'000'000'000'000);

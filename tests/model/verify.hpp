@@ -13,4 +13,7 @@ namespace weft::model {
 // is for.
 void verify(options const& wanted, std::function<void()> const& body);
 
+// Whether it is run so. Then it explores no longer once it has found something.
+[[nodiscard]] bool expects_failure() noexcept;
+
 }  // namespace weft::model
