@@ -54,8 +54,8 @@ bool abandon(thread_pool& threads, thread_wait& wait) noexcept {
     // The job stays with the waiting coroutine.
     if (threads.remove(*wait.job)) return true;
     // Success is release. Pairs with: run_function (lib/to_thread.cpp), which frees the job then. Makes visible: that this side has
-    // looked at it for the last time. Failure is relaxed: the coroutine frees the job, and must have had the task's list locked
-    // first.
+    // looked at it for the last time. If weaker: it is freed while `remove` still looks whether it is in the queue. Failure is
+    // relaxed: the coroutine frees the job, and must have had the task's list locked first.
     auto reached = thread_job::stage::awaited;
     if (!wait.job->reached.compare_exchange_strong(reached, thread_job::stage::abandoned, std::memory_order_release,
                                                    std::memory_order_relaxed))

@@ -19,8 +19,9 @@ void timer_driver::arm(timer_entry& entry, unsigned index) noexcept {
     std::int64_t const deadline = entry.deadline;
     own.wheel.insert(entry);
     // seq_cst. Pairs with: the load of kept_until_ in `unkept`, by this worker before its next job, against keep_time and
-    // stop_keeping_time, which write kept_until_ or `idle` first and read this after. If weaker: this worker sees a timekeeper that
-    // has just left, which in turn does not see this entry, and nobody keeps its time.
+    // stop_keeping_time, which write kept_until_ or `idle` first and read this after. If both were weaker, this and the loads of
+    // `earliest` in `unkept`: this worker sees a timekeeper that has just left, which in turn does not see this entry, and nobody
+    // keeps its time. One of the two would do: what `unkept` reads, this or a later value, stands between in the one order.
     if (deadline < own.earliest.load(std::memory_order_relaxed)) own.earliest.store(deadline, std::memory_order_seq_cst);
 }
 
