@@ -82,13 +82,6 @@ bool cancelled_around(inner_scope const& scope) noexcept {
     return open_requests_around(scope) > scope.outer_requests;
 }
 
-void throw_cancelled() {
-    WEFT_COMPILER_BARRIER();
-    worker& here = *this_worker;
-    here.seen = note_delivery(here.scope);
-    throw cancelled();
-}
-
 void cancel_again() noexcept {
     WEFT_COMPILER_BARRIER();
     worker& here = *this_worker;
@@ -165,6 +158,13 @@ bool own_limit_passed(scope_ref scope, promise_base& coroutine) noexcept {
 }
 
 }  // namespace
+
+void throw_cancelled() {
+    WEFT_COMPILER_BARRIER();
+    worker& here = *this_worker;
+    here.seen = note_delivery(here.scope);
+    throw cancelled();
+}
 
 void resumed(suspension& node) {
     WEFT_COMPILER_BARRIER();

@@ -40,8 +40,8 @@ void free_magazine(spare_frame* magazine) noexcept;
 
 // Belongs to a runtime, and keeps about so many bytes at most until that ends; of a class no more than workers have ever had from
 // the allocator, so that it does not fill up with what other threads allocate and workers free (runtime::submit). What went back to
-// the allocator instead would go on to the system, page by page, and come again by page faults (lib/README.md, "Decisions"): so the
-// limit is what a million small tasks need.
+// the allocator instead would go on to the system, page by page, and come again by page faults (lib/README.md, "Decisions"). The
+// limit is what a million sleeping tasks have.
 class frame_depot {
 public:
     explicit frame_depot(std::size_t limit = 256 * 1024 * 1024) noexcept : most_magazines_(limit / magazine_bytes) {}

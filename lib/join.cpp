@@ -190,8 +190,9 @@ void run_children(std::coroutine_handle<>* frames, std::size_t count) noexcept {
         ended += run_left(here, joined, count - 1);
     }
     here.child_of_fork = outer;
-    // relaxed: never the last, for the block that runs these is still to be counted. This thread does that, by settle or arrive, and
-    // so makes visible what these came to.
+    // relaxed: never the last, for the block that runs these is still to be counted. This thread does that afterwards, if not by
+    // settle or arrive, with the children of the block around, and so at last by one of these, which makes visible what all came
+    // to.
     if (ended > 0) joined.pending.fetch_sub(ended, std::memory_order_relaxed);
 }
 

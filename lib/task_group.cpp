@@ -34,7 +34,7 @@ void group_core::forget_ended() {
         auto const first = std::partition(children_.begin(), children_.end(), [](promise_base* child) { return !has_ended(*child); });
         ended.assign(first, children_.end());
         children_.erase(first, children_.end());
-        forget_at_ = std::max<std::size_t>(16, 2 * children_.size());
+        forget_at_ = std::max(fewest_to_forget, 2 * children_.size());
     }
     // Without the lock: what the tasks returned may do what it likes when it is destroyed.
     for (promise_base* const child : ended) drop_reference(*child);

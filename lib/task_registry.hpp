@@ -20,12 +20,13 @@ namespace weft::detail {
 
 struct promise_base;
 
-// A table of pointers. A task that begins takes a free place, one that ends gives it back: each worker has a stack of free ones, so
+// A table of tasks. One that begins takes a free place, one that ends gives it back: each worker has a stack of free ones, so
 // neither is an atomic read-modify-write (worker::places). Stacks that are full or empty exchange with a common store.
 //
 // A task that was visited stays alive as long as the visit: by the lemma of lib/README.md, "Sleeping and waking", of who ends it
 // (it empties the place, passes a light fence, reads `walking_`) and who walks (it sets `walking_`, passes a heavy fence, reads the
-// places) one sees the other: the walker finds the place empty, or the task's end waits until the walk is over.
+// places) one sees the other: the walker finds the place empty, or the task's end waits until the walk is over. Only then is the
+// place used again: so an entry is not written while somebody reads it.
 class task_registry {
     static constexpr std::uint32_t batch = 256;
 
@@ -41,6 +42,8 @@ public:
     task_registry& operator=(task_registry const&) = delete;
     ~task_registry();
 
+    // Whether the next place needs neither a lock nor memory.
+    [[nodiscard]] static bool has_next(free_places const& own) noexcept { return own.count != 0; }
     // On a worker: the next free place, and, once nothing throws any more, to take it. Throws std::bad_alloc.
     [[nodiscard]] std::uint32_t next(free_places& own) {
         if (own.count == 0) [[unlikely]] fill(own);
@@ -101,12 +104,14 @@ private:
     };
     struct row_of_entries {
         entry* entries = nullptr;  // null: not needed, yet or ever
-        // Of each, whether it is. Apart from them, so that a task that ends need not have its entry in the cache: where a million tasks
-        // are alive, that is not there any more.
+        // Of each, whether it is. Apart from them, so that a task that ends need not have its entry in the cache: where a million
+        // tasks are alive, that is not there any more.
         std::atomic<bool>* occupied = nullptr;
     };
 
     void wait_until_unseen(std::uint32_t place) noexcept {
+        // relaxed, with the fence: the lemma above. Pairs with: visit_from. If there were no fence: the walker visits the task,
+        // which goes, and its place is written.
         occupied(place).store(false, std::memory_order_relaxed);
         asymmetric_fence::light();
         // acquire. Pairs with: the end of visit_from.

@@ -48,6 +48,8 @@ public:
     work_deque(work_deque const&) = delete;
     work_deque& operator=(work_deque const&) = delete;
 
+    // Owner. Whether one more push needs no memory.
+    [[nodiscard]] bool has_room() const noexcept { return bottom_.load(std::memory_order_relaxed) < full_at_; }
     // Owner. After it, `count` pushes need no memory. Throws std::bad_alloc with nothing changed.
     void reserve(std::size_t count) {
         auto const needed = static_cast<std::int64_t>(count);

@@ -5,6 +5,7 @@
 #include "support/foreign.hpp"
 #include "support/watchdog.hpp"
 
+#include <weft/testing.hpp>
 #include <weft/weft.hpp>
 
 #include <algorithm>
@@ -455,6 +456,8 @@ TEST_CASE("a task that has returned may go on where a destructor throws, wait, a
     CHECK(second_return_counts<int>(1, 2));
     CHECK(second_return_counts<char>('a', 'b'));
     CHECK(second_return_counts<double>(1.5, 2.5));
+    CHECK(second_return_counts<bool>(false, true));
+    CHECK(second_return_counts<std::memory_order>(std::memory_order_relaxed, std::memory_order_acquire));
     int one = 1;
     int other = 2;
     CHECK(second_return_counts<int*>(&one, &other));
@@ -466,28 +469,34 @@ TEST_CASE("a task that has returned may go on where a destructor throws, wait, a
 
 TEST_CASE("a task that has returned and goes on can be cancelled and limited", "[task][exception]") {
     const watchdog guard{10s, "cancelled after a return"};
-    const auto [cancelled, limited] = weft::run([]() -> weft::task<std::pair<bool, bool>> {
-        auto give = []() -> weft::task<int> {
-            co_await weft::sleep(24h);
-            co_return 2;
-        };
-        auto handle = weft::spawn(returns_twice(1, give));
-        for (int turn = 0; turn < 5; ++turn) co_await weft::yield();
-        handle.cancel();
-        bool was_cancelled = false;
-        try {
-            co_await handle;
-        } catch (const weft::cancelled&) {
-            was_cancelled = true;
-        }
-        bool was_limited = false;
-        try {
-            co_await weft::wait_for(returns_twice(1, give), 1ms);
-        } catch (const weft::timeout_error&) {
-            was_limited = true;
-        }
-        co_return {was_cancelled, was_limited};
-    });
+    weft::testing::paused_clock clock;
+    const auto [cancelled, limited] = weft::run(
+        []() -> weft::task<std::pair<bool, bool>> {
+            bool goes_on = false;
+            auto give = [&goes_on]() -> weft::task<int> {
+                goes_on = true;
+                co_await weft::sleep(24h);
+                co_return 2;
+            };
+            auto handle = weft::spawn(returns_twice(1, give));
+            while (!goes_on) co_await weft::yield();
+            handle.cancel();
+            bool was_cancelled = false;
+            try {
+                co_await handle;
+            } catch (const weft::cancelled&) {
+                was_cancelled = true;
+            }
+            goes_on = false;
+            bool was_limited = false;
+            try {
+                co_await weft::wait_for(returns_twice(1, give), 1h);
+            } catch (const weft::timeout_error&) {
+                was_limited = goes_on;
+            }
+            co_return {was_cancelled, was_limited};
+        },
+        {.workers = 1, .clock = &clock});
     CHECK(cancelled);
     CHECK(limited);
 }

@@ -42,7 +42,8 @@ public:
     }
 
     [[nodiscard]] bool cancelled_around() const noexcept { return scope_.cancelled_around(); }
-    // Once all have ended.
+    // Once all have ended: whether nobody has won, as all have been asked to end, or the winner does not count for that.
+    [[nodiscard]] bool told_from_around() const noexcept { return scope_.told_from_around(); }
     Result take() {
         if (exception_) std::rethrow_exception(exception_);
         return std::move(*result_);
@@ -90,7 +91,7 @@ task<std::variant<element_t<false, Values>...>> first_of(std::index_sequence<Ind
     } catch (cancelled const&) {
         interrupted = true;  // by the winner, or from outside
     }
-    if (interrupted && all.cancelled_around()) throw_cancelled();
+    if (interrupted && all.told_from_around()) throw_cancelled();
     co_return all.take();
 }
 
@@ -117,7 +118,7 @@ task<indexed_t<Value>> first_of(std::vector<task<Value>> runners) {
     } catch (cancelled const&) {
         interrupted = true;
     }
-    if (interrupted && all.cancelled_around()) throw_cancelled();
+    if (interrupted && all.told_from_around()) throw_cancelled();
     co_return all.take();
 }
 

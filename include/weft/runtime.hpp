@@ -76,8 +76,8 @@ task<> deliver(task<Value> work, kept_promise<Value> receiver) {
 
 }  // namespace detail
 
-// Several runtimes can live at once. All members may be called from several threads at the same time; run() from no worker. What
-// tasks have needed of memory it keeps for later ones until its end, up to 256 MiB.
+// Several runtimes can live at once. All members may be called from several threads at the same time; run() from no worker. It
+// keeps the memory of tasks that have ended for later ones, up to some 256 MiB, until its own end.
 //
 // Destroying it cancels every task still alive and waits for it (but not after a testing::deadlock), then for functions that
 // to_thread has begun to call, then for its threads; the future of a submitted task that ends so throws weft::cancelled. While it

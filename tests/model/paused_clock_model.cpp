@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A clock that is paused, under a whole runtime (lib/README.md, "A paused clock"): it moves only when every task is asleep and none is
-// on its way in, and then at once, to the very moment of the next sleep; what tasks await that is not weft's has its patience; and a
-// deadlock is reported where there is one, and nowhere else.
+// A clock that is paused, under a whole runtime (lib/README.md, "A paused clock"): it moves only when every task is asleep and none
+// is on its way in, and then at once, to the very moment of the next sleep; what tasks await that is not weft's has its patience;
+// and a deadlock is reported where there is one, and nowhere else.
 #include "support/catch.hpp"
 
 #include <chrono>
@@ -26,6 +26,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace model = weft::model;
 using model::search;
+using model::search_and_walk;
 using model::walk;
 using weft::runtime;
 using weft::task;
@@ -47,11 +48,6 @@ task<> opens(gate& at, std::chrono::nanoseconds after) {
 }
 
 std::chrono::nanoseconds real_time() { return std::chrono::steady_clock::now().time_since_epoch(); }
-
-void search_and_walk(std::string const& name, int preemptions, std::function<void()> const& body) {
-    search(name, preemptions, body);
-    walk(name, 500, body);
-}
 
 }  // namespace
 

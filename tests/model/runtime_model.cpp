@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A whole runtime: its constructor, its own threads in worker::loop, tasks, run, submit, its destructor. The run comes back with its
-// value when all of its tasks have ended and their frames are gone; no task waits while a worker sleeps; no sleep is early; and
+// A whole runtime: its constructor, its own threads in worker::loop, tasks, run, submit, its destructor. The run comes back with
+// its value when all of its tasks have ended and their frames are gone; no task waits while a worker sleeps; no sleep is early; and
 // whatever the workers and threads outside are about, the runtime ends.
 #include "support/catch.hpp"
 
@@ -30,6 +30,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace model = weft::model;
 using model::search;
+using model::search_and_walk;
 using model::walk;
 using weft::runtime;
 using weft::task;
@@ -44,11 +45,6 @@ task<> sleeps(std::chrono::nanoseconds duration) {
 task<int> sleeps_and_gives(std::chrono::nanoseconds duration, int value) {
     co_await sleeps(duration);
     co_return value;
-}
-
-void search_and_walk(std::string const& name, int preemptions, std::function<void()> const& body) {
-    search(name, preemptions, body);
-    walk(name, 500, body);
 }
 
 // What came of a submitted task whose runtime has been destroyed.

@@ -14,22 +14,13 @@
 
 namespace weft::model {
 
-// Frames are counted, in place of all that is allocated: the process's registries are never freed.
-inline void verify_frames(options const& with, std::function<void()> const& body) {
-    verify(with, [&] {
-        count_frames_from_now();
-        body();
-        check(no_frame_is_left(), "every frame has gone");
-    });
-}
-
 // No deadline passes while any thread can go on: so whoever should have been woken, or cancelled, is not by that.
 inline options whole(std::string name, int preemptions) {
     options with;
     with.name = std::move(name);
     with.preemptions = preemptions;
     with.early_timeouts = 0;
-    with.check_leaks = false;
+    with.check_leaks = false;  // the process's registries are never freed
     return with;
 }
 
@@ -40,7 +31,7 @@ inline options searched(std::string const& name, int preemptions) {
     return with;
 }
 inline void search(std::string const& name, int preemptions, std::function<void()> const& body) {
-    verify_frames(searched(name, preemptions), body);
+    verify_tasks(searched(name, preemptions), body);
 }
 inline void search_with_frames_left(std::string const& name, int preemptions, std::function<void()> const& body) {
     verify(searched(name, preemptions), body);
@@ -51,8 +42,13 @@ inline void walk(std::string const& name, std::uint64_t executions, std::functio
         options with = whole(name + ", random" + (barrier ? "" : ", no process barrier"), unbounded);
         with.process_barrier = barrier;
         with.random_executions = executions;
-        verify_frames(with, body);
+        verify_tasks(with, body);
     }
+}
+
+inline void search_and_walk(std::string const& name, int preemptions, std::function<void()> const& body) {
+    search(name, preemptions, body);
+    walk(name, 500, body);
 }
 
 // Whether a case came to what it is about, in any of its executions. The checker does not see this, so an execution does not get

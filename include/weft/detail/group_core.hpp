@@ -65,7 +65,8 @@ private:
     // Recursive: what a task leaves behind when it is cancelled may try to spawn in its destructor, and is told that it cannot.
     std::recursive_mutex mutex_;
     std::vector<promise_base*> children_;  // each with a reference; some have ended
-    std::size_t forget_at_ = 16;           // so many are looked through for ended ones
+    static constexpr std::size_t fewest_to_forget = 16;
+    std::size_t forget_at_ = fewest_to_forget;  // so many are looked through for ended ones
     std::vector<std::exception_ptr> failures_;
     bool cancelled_ = false;    // the children have been
     bool closed_ = false;

@@ -84,7 +84,7 @@ struct promise_base {
     union {
         scope_ref scope;
         std::exception_ptr exception;  // with outcome::exception; such a coroutine never suspends again and needs no scope
-        small_value value;             // with outcome::value, where it fits; likewise
+        small_value value;             // with outcome::value, where it fits
     };
     detail::role role = role::joined;
     detail::outcome outcome = outcome::pending;
@@ -247,7 +247,8 @@ protected:
             // Returned before: as in slot::set_value.
             if constexpr (!value_storage<Value>::trivial)
                 if (std::exchange(outcome, outcome::pending) == outcome::value) storage().destroy();
-            std::construct_at(&storage())->construct(std::forward<Source>(source));
+            if constexpr (small_value::holds<Value>) small_value::begin<Value>(value);
+            storage().construct(std::forward<Source>(source));
             outcome = outcome::value;
         }
     }
@@ -257,7 +258,7 @@ private:
 
     [[nodiscard]] value_storage<Value>& storage() noexcept {
         if constexpr (small_value::holds<Value>)
-            return value.template as<Value>();
+            return small_value::in<Value>(value);
         else
             return own_storage_;
     }

@@ -72,17 +72,25 @@ private:
     Value* pointer_;
 };
 
-// Room for a value no larger than a pointer, in a union with what is not needed when there is a value. A coroutine that has returned
-// may go on, where a destructor throws, and so need that again: the value is then overwritten, and must not miss its destructor.
+// Room for a value no larger than a pointer, in a union with what is not needed when there is a value. A coroutine that has
+// returned may go on, where a destructor throws, and so need that again: the value is then overwritten, so only values without a
+// destructor stand here.
 struct small_value {
     template <class Value>
     static constexpr bool holds = value_storage<Value>::trivial && sizeof(value_storage<Value>) <= sizeof(void*) &&
                                   alignof(value_storage<Value>) <= alignof(void*);
 
+    // In place of what was in the union before. No member functions: until then this is not what is alive there.
     template <class Value>
-    [[nodiscard]] value_storage<Value>& as() noexcept {
+    static void begin(small_value& place) noexcept {
         static_assert(holds<Value>);
-        return *std::launder(reinterpret_cast<value_storage<Value>*>(bytes));
+        ::new (static_cast<void*>(std::addressof(place))) value_storage<Value>;
+    }
+    // Once that has begun.
+    template <class Value>
+    [[nodiscard]] static value_storage<Value>& in(small_value& place) noexcept {
+        static_assert(holds<Value>);
+        return *std::launder(reinterpret_cast<value_storage<Value>*>(std::addressof(place)));
     }
 
     alignas(void*) std::byte bytes[sizeof(void*)];

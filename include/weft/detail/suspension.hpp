@@ -33,6 +33,7 @@ struct suspension {
     bool listed : 1 = false;            // written by who puts it in, and by who takes it out and resumes the waiter
     bool of_other_runtime : 1 = false;  // under a paused clock only: what it waits for is
     bool watched : 1 = false;           // it is a watched_end, and no coroutine waits
+    std::uint8_t unused : 5 = 0;        // else setting the others up would read the byte first
     request_count forwarded_seen = 0;   // with waits_for::forwarded: what the waiter has seen by that
 };
 

@@ -10,8 +10,8 @@
 
 #include <weft/gather.hpp>
 
-#include "gathered.hpp"
 #include "hands.hpp"
+#include "small_tasks.hpp"
 
 namespace {
 

@@ -3,7 +3,6 @@
 // none is told twice, and who is told has not gone.
 #include "support/catch.hpp"
 
-#include <chrono>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -12,29 +11,22 @@
 #include <weft/as_completed.hpp>
 #include <weft/error.hpp>
 #include <weft/first.hpp>
-#include <weft/sleep.hpp>
 #include <weft/yield.hpp>
 
 #include "hands.hpp"
+#include "small_tasks.hpp"
 
 namespace {
 
-using namespace std::chrono_literals;
 namespace model = weft::model;
 using model::bounded;
+using model::gives;
+using model::sleeps_for_ever;
+using model::told_at_the_next_await;
 using model::verify_tasks;
+using model::yields;
 using weft::join_handle;
 using weft::task;
-
-task<int> gives(int number) { co_return number; }
-task<int> yields(int number) {
-    co_await weft::yield();
-    co_return number;
-}
-task<int> sleeps_for_ever() {
-    co_await weft::sleep(24h);
-    co_return 0;
-}
 
 task<int> sum_of_all(std::vector<join_handle<int>> handles) {
     auto ends = weft::as_completed(std::move(handles));
@@ -49,7 +41,7 @@ task<int> first_of_them(std::vector<join_handle<int>> handles) {
     co_await weft::yield();
     co_return value;
 }
-// Who is cancelled puts things in order, and goes on: how often it is told?
+// Who is cancelled puts things in order, and goes on: counts how often it is told.
 task<int> first_of_one_or_told(task<int> only) {
     int told = 0;
     try {
@@ -57,11 +49,7 @@ task<int> first_of_one_or_told(task<int> only) {
     } catch (weft::cancelled const&) {
         ++told;
     }
-    try {
-        co_await weft::yield();
-    } catch (weft::cancelled const&) {
-        ++told;
-    }
+    told += co_await told_at_the_next_await();
     co_return told;
 }
 task<int> first_of_two(task<int> one, task<int> other) {
@@ -174,5 +162,20 @@ TEST_CASE("first: who asks is cancelled", "[model][completions]") {
         house.finish();
         if (!root.cancelled()) model::check(root.result() == (asked ? 1 : 0), "it is told once");
         model::check(house.empty(), "all tasks have ended");
+    });
+}
+
+TEST_CASE("first: a request to cancel is taken back", "[model][completions][first_taken_back]") {
+    verify_tasks(bounded("first of the only one: is told || uncancel", 2), [] {
+        model::house house(2);
+        join_handle<int> root = house.start(0, first_of_one_or_told(sleeps_for_ever()));
+        house.run_oldest(0);
+        model::check(house.as_worker(1, [&] { return root.cancel(); }), "it waits");
+        std::thread takes_back([&] { root.uncancel(); });
+        house.run_oldest(1);
+        house.run_oldest(1);
+        takes_back.join();
+        house.finish();
+        model::check(root.result() == 1 && house.empty(), "it is told once");
     });
 }

@@ -6,6 +6,8 @@
 
 #include <frame_depot.hpp>
 
+#include "model/verify.hpp"
+
 namespace weft {
 
 namespace {
@@ -27,6 +29,15 @@ void release(void* frame) noexcept {
 }
 
 }  // namespace
+
+void model::verify_tasks(options with, std::function<void()> const& body) {
+    with.check_leaks = false;
+    verify(with, [&] {
+        count_frames_from_now();
+        body();
+        check(no_frame_is_left(), "every frame has gone");
+    });
+}
 
 [[gnu::no_sanitize("thread")]] void model::count_frames_from_now() noexcept { alive = 0; }
 [[gnu::no_sanitize("thread")]] bool model::no_frame_is_left() noexcept { return alive == 0; }

@@ -19,6 +19,7 @@
 #include <weft/yield.hpp>
 
 #include "hands.hpp"
+#include "small_tasks.hpp"
 
 namespace {
 
@@ -83,7 +84,7 @@ task<bool> spawns_from_outside(task_group* group, trail& of_other) {
 
 struct outcome {
     int failures = 0;
-    int told = 0;  // so often that it is cancelled
+    int told = 0;  // how often it was told that it is cancelled
 };
 
 using group_body = std::function<task<>(task_group&, trails&)>;
@@ -105,11 +106,7 @@ task<outcome> makes_group(group_body body, trails& children, bool limited) {
         ++came_to.told;
     }
     for (trail const& each : children) model::check(each.begun == each.gone, "no child outlives the group");
-    try {
-        co_await weft::yield();
-    } catch (weft::cancelled const&) {
-        ++came_to.told;
-    }
+    came_to.told += co_await model::told_at_the_next_await();
     co_return came_to;
 }
 

@@ -87,15 +87,6 @@ void house::finish() {
     check(detail::request_cancel(*detail::this_worker->scope.task()), "it has not ended");
 }
 
-void verify_tasks(options with, std::function<void()> const& body) {
-    with.check_leaks = false;
-    verify(with, [&] {
-        count_frames_from_now();
-        body();
-        check(no_frame_is_left(), "every frame has gone");
-    });
-}
-
 options bounded(std::string name, int preemptions) {
     options with;
     with.name = std::move(name);

@@ -21,6 +21,7 @@
 #include <worker.hpp>
 
 #include "model/verify.hpp"
+#include "counted_frames.hpp"
 #include "model.hpp"
 
 namespace weft::model {
@@ -86,9 +87,6 @@ private:
 
 // By a coroutine, of the task that it runs for.
 void cancel_this_task();
-
-// verify, with frames counted. Not all that is allocated: the process's registries are never freed.
-void verify_tasks(options with, std::function<void()> const& body);
 
 // So many preemptions, or any number.
 [[nodiscard]] options bounded(std::string name, int preemptions = unbounded);

@@ -9,8 +9,8 @@
 #include <weft/gather.hpp>
 #include <weft/yield.hpp>
 
-#include "gathered.hpp"
 #include "hands.hpp"
+#include "small_tasks.hpp"
 
 namespace {
 

@@ -11,8 +11,10 @@ weft_add_model(tasks_model PARTS join blocks task_end twice run_end completions 
         lib/timer_wheel.cpp lib/to_thread.cpp lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
     FILE lib/task_core.cpp lib/task_registry.hpp include/weft/detail/group_core.hpp include/weft/detail/child_blocks.hpp
         include/weft/detail/child_blocks.hpp ${wheel_files}
-    REPLACE "looks = 20" "batch = 256" "forget_at_ = 16" "child_block_size = 32" "wide_gather = 3 * child_block_size" ${wheel_bits}
-    BY "looks = 1" "batch = 2" "forget_at_ = 2" "child_block_size = 2" "wide_gather = child_block_size + 1" ${small_wheel_bits})
+    REPLACE "looks = 20" "batch = 256" "fewest_to_forget = 16" "child_block_size = 32" "wide_gather = 3 * child_block_size"
+        ${wheel_bits}
+    BY "looks = 1" "batch = 2" "fewest_to_forget = 2" "child_block_size = 2" "wide_gather = child_block_size + 1"
+        ${small_wheel_bits})
 foreach(part IN ITEMS join blocks task_end run_end completions function_end group wait)  # they name alike what is alike
     set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/tasks/${part}_model.cpp PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endforeach()
@@ -99,6 +101,9 @@ weft_seeded_bug(tasks_model NAME end_not_waited_for PART completions FILE lib/co
     REPLACE "if (end.has_come) break;" BY "break;")
 weft_seeded_bug(tasks_model NAME end_missed PART completions FILE lib/completions.cpp
     REPLACE "        if (come.first()) return false;" BY "")
+weft_seeded_bug(tasks_model NAME taken_back_is_no_winner PART first_taken_back FILE include/weft/first.hpp SEEN_BY tasks/completions_model.cpp
+    REPLACE "return scope_.told_from_around();" BY "return scope_.cancelled_around();" FINDS "told once")
+# The same as told_and_told_again: both who call it need it.
 weft_seeded_bug(tasks_model NAME told_and_told_again_by_first PART completions FILE lib/cancellation.cpp
     REPLACE "    here.seen = note_delivery(here.scope);
     throw cancelled();" BY "    static_cast<void>(here);
@@ -161,7 +166,7 @@ weft_seeded_bug(tasks_model NAME alive_looked_for_without_lock PART spawned FILE
 weft_seeded_bug(tasks_model NAME told_by_the_group_and_reported PART group FILE lib/task_group.cpp
     REPLACE "    mark_retrieved(*this_worker->scope.task());" BY "" FINDS "is not reported")
 
-weft_seeded_bug(tasks_model NAME limit_around_what_the_watchers_cancel PART wait_limit FILE include/weft/wait.hpp
+weft_seeded_bug(tasks_model NAME limit_around_what_the_watchers_cancel PART wait_limit FILE include/weft/wait.hpp SEEN_BY tasks/wait_model.cpp
     REPLACE "        entered_scope all;
         auto const limit = co_await timeout_awaitable(measured::from_await, duration);"
     BY "        auto const limit = co_await timeout_awaitable(measured::from_await, duration);
@@ -172,9 +177,8 @@ weft_seeded_bug(tasks_model NAME told_and_told_again PART told FILE lib/cancella
     throw cancelled();" FINDS "told once")
 weft_seeded_bug(tasks_model NAME forgotten_when_a_scope_is_left PART told FILE lib/cancellation.cpp
     REPLACE "around - (unseen - unseen_inside)" BY "around + 0 * (unseen - unseen_inside)" FINDS "told the truth")
-weft_seeded_bug(tasks_model NAME taken_back_is_not_told PART taken_back FILE include/weft/detail/entered_scope.hpp
-    REPLACE "return cancelled_around() || scope_.requests.load(std::memory_order_relaxed) == 0;"
-    BY "return cancelled_around();" FINDS "else it waits")
+weft_seeded_bug(tasks_model NAME taken_back_is_not_told PART taken_back FILE include/weft/wait.hpp SEEN_BY tasks/wait_model.cpp
+    REPLACE "from_around = all.told_from_around();" BY "from_around = all.cancelled_around();" FINDS "else it waits")
 weft_seeded_bug(tasks_model NAME limit_left_while_it_is_counted PART wait_limit FILE lib/cancel_request.cpp
     REPLACE "    asked.count_in(scope);
     counted(scope);" BY "    counted(scope);

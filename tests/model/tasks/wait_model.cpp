@@ -14,27 +14,22 @@
 
 #include <weft/error.hpp>
 #include <weft/wait.hpp>
-#include <weft/yield.hpp>
 
 #include "hands.hpp"
+#include "small_tasks.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
 namespace model = weft::model;
 using model::bounded;
+using model::fails;
+using model::gives;
+using model::told_at_the_next_await;
 using model::verify_tasks;
 using weft::join_handle;
 using weft::return_when;
 using weft::task;
-
-struct failure {};
-
-task<int> gives(int number) { co_return number; }
-task<int> fails() {
-    throw failure{};
-    co_return 0;
-}
 
 // The second one, for a task whose first one is given away.
 join_handle<int> another(join_handle<int> const& handle) {
@@ -48,7 +43,7 @@ struct answer {
     int done = 0;
     int pending = 0;
     bool a_failed_one = false;  // is among the done
-    int told = 0;               // so often that it is cancelled
+    int told = 0;               // how often it was told that it is cancelled
 };
 
 answer read(weft::wait_result<int> const& result) {
@@ -68,7 +63,7 @@ task<answer> waits(std::vector<join_handle<int>> handles, return_when when) {
 task<answer> waits_at_most(std::vector<join_handle<int>> handles, return_when when) {
     co_return read(co_await weft::wait(std::move(handles), when, 1ms));
 }
-// Puts things in order, and goes on: how often it is told?
+// Puts things in order, and goes on: counts how often it is told.
 task<answer> waits_and_yields(std::vector<join_handle<int>> handles, return_when when) {
     answer seen;
     try {
@@ -76,11 +71,7 @@ task<answer> waits_and_yields(std::vector<join_handle<int>> handles, return_when
     } catch (weft::cancelled const&) {
         ++seen.told;
     }
-    try {
-        co_await weft::yield();
-    } catch (weft::cancelled const&) {
-        ++seen.told;
-    }
+    seen.told += co_await told_at_the_next_await();
     co_return seen;
 }
 
@@ -138,10 +129,10 @@ step ends(unsigned as) {
         house.run_oldest(as);
     };
 }
-// As worker 2, like the limit, and no worker of those who end.
-step cancels(bool& told) {
-    return [&told](model::house& house, join_handle<answer>& asking) {
-        told = house.as_worker(2, [&] { return asking.cancel(); });
+// As no worker of those who end, or of the limit.
+step cancels(bool& asked, unsigned as = 2) {
+    return [&asked, as](model::house& house, join_handle<answer>& asking) {
+        asked = house.as_worker(as, [&] { return asking.cancel(); });
     };
 }
 void goes_on(model::house& house, join_handle<answer>&) { house.run_oldest(2); }
@@ -157,7 +148,7 @@ TEST_CASE("wait: two tasks end at once", "[model][wait]") {
         model::check(scene.result().done >= 1, "one of them at least");
     });
     verify_tasks(bounded("first_exception: failure || end", 1), [] {
-        scene scene(waits, weft::first_exception, fails(), gives(2));
+        scene scene(waits, weft::first_exception, fails(1), gives(2));
         scene.run(ends(0), ends(1));
         model::check(scene.result().a_failed_one, "the one that has failed");
     });
@@ -170,24 +161,24 @@ TEST_CASE("wait: two tasks end at once", "[model][wait]") {
 
 TEST_CASE("wait: who waits is cancelled", "[model][wait][told]") {
     verify_tasks(bounded("first_completed: end || cancel of who waits", 1), [] {
-        bool told = false;
+        bool asked = false;
         scene scene(waits, weft::first_completed, gives(1), gives(2));
-        scene.run(ends(0), cancels(told));
-        model::check(scene.cancelled() == told, told_the_truth);
-        if (!told) model::check(scene.result().done >= 1, "one of them at least");
+        scene.run(ends(0), cancels(asked));
+        model::check(scene.cancelled() == asked, told_the_truth);
+        if (!asked) model::check(scene.result().done >= 1, "one of them at least");
     });
     verify_tasks(bounded("all_completed: end || cancel of who waits", 1), [] {
-        bool told = false;
+        bool asked = false;
         scene scene(waits, weft::all_completed, gives(1));
-        scene.run(ends(0), cancels(told));
-        model::check(scene.cancelled() == told, told_the_truth);
-        if (!told) model::check(scene.result().done == 1, "it has ended");
+        scene.run(ends(0), cancels(asked));
+        model::check(scene.cancelled() == asked, told_the_truth);
+        if (!asked) model::check(scene.result().done == 1, "it has ended");
     });
     verify_tasks(bounded("first_completed: the only end || cancel of who catches that", 2), [] {
-        bool told = false;
+        bool asked = false;
         scene scene(waits_and_yields, weft::first_completed, gives(1));
-        scene.run(ends(0), cancels(told));
-        if (!scene.cancelled()) model::check(scene.told() == (told ? 1 : 0), "it is told once");
+        scene.run(ends(0), cancels(asked));
+        if (!scene.cancelled()) model::check(scene.told() == (asked ? 1 : 0), "it is told once");
     });
 }
 
@@ -219,9 +210,9 @@ TEST_CASE("wait: its limit passes", "[model][wait][wait_limit]") {
         static_cast<void>(scene.result());
     });
     verify_tasks(bounded("limit || cancel of who waits", 2), [] {
-        bool told = false;
+        bool asked = false;
         scene scene(waits_at_most, weft::all_completed, gives(1));
-        scene.run(cancels(told), limit_passes);
-        model::check(scene.cancelled() == told, told_the_truth);
+        scene.run(cancels(asked, 0), limit_passes);
+        model::check(scene.cancelled() == asked, told_the_truth);
     });
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
-// What the models of a gather share: its children, and the moment that they are about.
+// Tasks that several of these models have, and the moment that those of a gather are about.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <thread>
 #include <utility>
 
+#include <weft/error.hpp>
+#include <weft/sleep.hpp>
 #include <weft/spawn.hpp>
 #include <weft/task.hpp>
 #include <weft/yield.hpp>
@@ -25,6 +28,20 @@ inline task<int> yields(int number) {
 }
 inline task<int> fails(int number) {
     throw failure{number};
+    co_return 0;
+}
+
+inline task<int> sleeps_for_ever() {
+    co_await weft::sleep(std::chrono::hours(24));
+    co_return 0;
+}
+// For who may be told once more, by the next await, that it is cancelled: how often it is.
+inline task<int> told_at_the_next_await() {
+    try {
+        co_await weft::yield();
+    } catch (cancelled const&) {
+        co_return 1;
+    }
     co_return 0;
 }
 
