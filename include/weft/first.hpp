@@ -42,8 +42,9 @@ public:
     }
 
     [[nodiscard]] bool cancelled_around() const noexcept { return scope_.cancelled_around(); }
-    // Once all have ended: whether nobody has won, as all have been asked to end, or the winner does not count for that.
+    // Of who has caught `cancelled`, once all have ended: it was asked to end, and not only woken by the winner.
     [[nodiscard]] bool told_from_around() const noexcept { return scope_.told_from_around(); }
+    // Else, once all have ended: there is a winner.
     Result take() {
         if (exception_) std::rethrow_exception(exception_);
         return std::move(*result_);
