@@ -326,7 +326,7 @@ TEST_CASE("a line of gathers far deeper than the stack", "[fork][stack]") {
     const auto workers = GENERATE(1u, 2u, 8u);
     const auto form = GENERATE(shape::recursion_first, shape::leaf_first, shape::vector_of_three, shape::awaited);
     const auto suspends = GENERATE(false, true);
-    constexpr int depth = slow ? 20'000 : 100'000;
+    constexpr int depth = slow ? 10'000 : 100'000;
     stack_use use;
     CHECK(weft::run(line(form, depth, suspends, use), {.workers = workers}) == depth);
     CAPTURE(workers, static_cast<int>(form), suspends);
