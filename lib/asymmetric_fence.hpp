@@ -3,15 +3,14 @@
 //
 //     frequent side (push a job)            rare side (fall asleep)
 //       store A                               store B
-//       light_fence()                         heavy_fence()
+//       light()                               heavy()
 //       load B                                load A
 //
-// At least one of the two loads sees the other side's store. With a process barrier: heavy_fence makes every running thread execute
-// a full barrier at one point of its program, and light_fence keeps the compiler from moving the store past the load. If that point
+// At least one of the two loads sees the other side's store. With a process barrier: heavy() makes every running thread execute
+// a full barrier at one point of its program, and light() keeps the compiler from moving the store past the load. If that point
 // of the frequent thread lies before its store, then its load comes after the rare side's store B became visible; if it lies after
 // the store, A is visible to the rare side's load. Where the system has no such barrier, both sides do an acq_rel read-modify-write
-// on one
-// word: the two are ordered, and whichever comes second sees everything before the first.
+// on one word: the two are ordered, and whichever comes second sees everything before the first.
 #pragma once
 
 #include <atomic>

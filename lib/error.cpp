@@ -92,7 +92,7 @@ void throw_not_done() {
 }
 
 void throw_not_a_number() {
-    throw std::invalid_argument("weft::sleep: the duration is not a number (NaN); pass a finite duration, or infinity to sleep for ever");
+    throw std::invalid_argument("weft: the duration is not a number (NaN); pass a finite duration, or infinity for one without end");
 }
 
 }  // namespace detail

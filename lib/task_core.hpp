@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The compiled part of what a task is: how it begins, becomes ready, and ends.
+// The compiled part of what a task is: how it begins (spawn.cpp), becomes ready, and ends (task_core.cpp).
 #pragma once
 
 #include <coroutine>

@@ -29,10 +29,10 @@ public:
 
     timer_driver(unsigned stripes, std::int64_t now);
 
-    // Arms an entry, whose deadline and waiter are set, on a stripe. It may be fired, and gone, when this returns.
+    // Arms an entry, whose deadline and coroutine are set, on a stripe. It may be fired, and gone, when this returns.
     void arm(timer_entry& entry, unsigned stripe) noexcept;
 
-    // True: taken out. False: it was not armed any more, and its waiter has been or is being scheduled.
+    // True: taken out. False: it was not armed any more, and its coroutine has been or is being scheduled.
     bool disarm(timer_entry& entry) noexcept;
 
     // The earliest deadline of all; `forever` when there is none. May be too early after a disarm; that costs one look.

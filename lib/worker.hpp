@@ -25,7 +25,7 @@ struct join;
 struct promise_base;
 struct timer_entry;
 
-// What the loop asks of the layer of tasks, which stands above it (lib/task_core.cpp, lib/join.cpp).
+// What the loop asks of the layer of tasks, which stands above it (lib/task_core.cpp, lib/join.cpp, lib/timeout.cpp).
 // The worker runs for whom the job runs. A gather's child that was in a queue is away from now on. False: the job is not to be
 // resumed, it was a task that has been cancelled before it began, and has ended by this.
 [[nodiscard]] bool take_over(worker& here, job from_queue) noexcept;
@@ -145,7 +145,8 @@ private:
     static constexpr std::size_t crowd = 8;
     // After so many expired timers others hear of them, while this worker still puts the rest in line.
     static constexpr std::size_t portion = 64;
-    // The same for a computation that forks on its stack, armed or not; and how many forks there are in between at most.
+    // Time between two looks at the clock of a computation that forks on its stack, timers armed or not; and how many forks there are
+    // in between at most.
     static constexpr std::int64_t look_up_period = 20'000;
     static constexpr std::uint32_t look_up_limit = 256;
     // Awaits of what is there already, between two questions whether others wait.

@@ -15,6 +15,7 @@
 #include <future>
 #include <optional>
 #include <set>
+#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -294,7 +295,12 @@ TEST_CASE("empty handles and tasks are refused before anything begins", "[as_com
             ++count;
         }
         try {
-            auto ends = weft::as_completed(std::vector<task<>>{}, std::chrono::duration<double>(std::nan("")));
+            std::vector<task<>> tasks;
+            tasks.push_back([](bool& set) -> task<> {
+                set = true;
+                co_return;
+            }(began));
+            auto ends = weft::as_completed(std::move(tasks), std::chrono::duration<double>(std::nan("")));
         } catch (std::invalid_argument const&) {
             ++count;
         }
@@ -302,6 +308,33 @@ TEST_CASE("empty handles and tasks are refused before anything begins", "[as_com
         co_return began ? -1 : count;
     });
     CHECK(refused == 3);
+}
+
+TEST_CASE("a report names a task by where as_completed was called", "[as_completed][exception]") {
+    const watchdog guard{10s, "where it was called"};
+    std::vector<std::string> reports;
+    const auto listen = [&](weft::unhandled_exception const& heard) {
+        reports.push_back(std::string(heard.spawned_at.file_name()) + ":" + std::to_string(heard.spawned_at.line()));
+    };
+    const auto failing = [] {
+        std::vector<task<>> one;
+        one.push_back([]() -> task<> {
+            throw std::runtime_error("unheard");
+            co_return;
+        }());
+        return one;
+    };
+    unsigned line = 0;
+    const auto main = [&]() -> task<> {
+        auto without = weft::as_completed(failing());
+        auto within = weft::as_completed(failing(), 1h);
+        line = std::source_location::current().line();
+        while (co_await without.next()) continue;
+        while (co_await within.next()) continue;
+    };
+    weft::run(main, {.workers = 1, .on_unhandled_exception = listen});
+    const std::string file = std::source_location::current().file_name();
+    CHECK(reports == std::vector<std::string>{file + ":" + std::to_string(line - 2), file + ":" + std::to_string(line - 1)});
 }
 
 TEST_CASE("the handles that come out are those that went in", "[as_completed][asyncio]") {

@@ -10,12 +10,19 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 namespace {
 
 struct no_default {
     explicit no_default(int n) : number(n) {}
     int number;
+};
+
+struct throws_when_moved {
+    throws_when_moved() = default;
+    throws_when_moved(throws_when_moved&&) { throw std::runtime_error("moved"); }
+    throws_when_moved& operator=(throws_when_moved&&) { return *this; }
 };
 
 std::exception_ptr failure() { return std::make_exception_ptr(std::runtime_error("failed")); }
@@ -89,6 +96,15 @@ TEST_CASE("results are copied and assigned like values", "[result]") {
     CHECK_FALSE(second.has_value());
     second = first;
     CHECK(second.value() == "one");
+}
+
+TEST_CASE("a result into which a value could not be moved has none, and no exception", "[result][exception]") {
+    weft::result<throws_when_moved> left(failure());
+    weft::result<throws_when_moved> right(std::in_place);
+    CHECK_THROWS_AS(left = std::move(right), std::runtime_error);
+    CHECK_FALSE(left.has_value());
+    CHECK(left.error() == nullptr);
+    CHECK_THROWS_AS(left.value(), std::bad_variant_access);
 }
 
 TEST_CASE("a null exception_ptr is no failure", "[result][misuse]") {

@@ -97,7 +97,7 @@ TEST_CASE("a duration that is not a number is an invalid_argument", "[sleep][dur
     } catch (const std::invalid_argument& error) {
         message = error.what();
     }
-    CHECK_THAT(message, ContainsSubstring("weft::sleep") && ContainsSubstring("NaN"));
+    CHECK_THAT(message, ContainsSubstring("weft: the duration") && ContainsSubstring("NaN"));
 }
 
 // ---- By the steady clock: never early

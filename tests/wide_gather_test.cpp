@@ -192,7 +192,7 @@ TEST_CASE("wide gathers inside wide gathers", "[wide_gather]") {
 
 TEST_CASE("wide gathers far deeper than the stack", "[wide_gather][stack]") {
     watchdog guard{60s, "a wide gather"};
-    constexpr int depth = 1000;
+    constexpr int depth = weft::detail::config::asan || weft::detail::config::tsan ? 300 : 1000;
     const unsigned workers = GENERATE(1u, 2u, 8u);
     // Which child of each level goes on: the first block's first, one in the middle, the last of all.
     const int heir = GENERATE(0, wide / 2, wide - 1);

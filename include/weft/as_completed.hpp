@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <source_location>
 #include <utility>
 #include <vector>
 
@@ -72,11 +73,11 @@ private:
 namespace detail {
 
 template <class Value>
-std::vector<join_handle<Value>> spawn_all(std::vector<task<Value>> tasks) {
+std::vector<join_handle<Value>> spawn_all(std::vector<task<Value>> tasks, std::source_location where) {
     std::vector<join_handle<Value>> handles;
     handles.reserve(tasks.size());
     for (task<Value> const& each : tasks) static_cast<void>(each.unstarted());
-    for (task<Value>& each : tasks) handles.push_back(spawn(std::move(each)));
+    for (task<Value>& each : tasks) handles.push_back(spawn(std::move(each), where));
     return handles;
 }
 
@@ -88,8 +89,8 @@ std::vector<join_handle<Value>> spawn_all(std::vector<task<Value>> tasks) {
 //     while (auto page = co_await pages.next()) show(page->result());
 //
 // Tasks that have not been spawned are, all at once. None is ever cancelled by this. With a `timeout`, which counts from the call,
-// next() throws once it has passed.
-// Where spawning them throws, those before go on, detached.
+// next() throws once it has passed. Reports and deadlocks name the tasks by `where`. Where spawning them throws, those before go on,
+// detached.
 //   Throws: invalid_state for an empty handle or task; as spawn, no_current_runtime outside a task also for handles;
 //           std::invalid_argument for NaN.
 template <class Value>
@@ -101,12 +102,14 @@ completion_stream<Value> as_completed(std::vector<join_handle<Value>> handles, s
     return {std::move(handles), detail::moment_in(detail::saturated_nanoseconds(timeout))};
 }
 template <class Value>
-completion_stream<Value> as_completed(std::vector<task<Value>> tasks) {
-    return as_completed(detail::spawn_all(std::move(tasks)));
+completion_stream<Value> as_completed(std::vector<task<Value>> tasks, std::source_location where = std::source_location::current()) {
+    return {detail::spawn_all(std::move(tasks), where), detail::forever};
 }
 template <class Value, class Rep, class Period>
-completion_stream<Value> as_completed(std::vector<task<Value>> tasks, std::chrono::duration<Rep, Period> timeout) {
-    return as_completed(detail::spawn_all(std::move(tasks)), timeout);
+completion_stream<Value> as_completed(std::vector<task<Value>> tasks, std::chrono::duration<Rep, Period> timeout,
+                                      std::source_location where = std::source_location::current()) {
+    std::int64_t const deadline = detail::moment_in(detail::saturated_nanoseconds(timeout));
+    return {detail::spawn_all(std::move(tasks), where), deadline};
 }
 
 }  // namespace weft

@@ -61,12 +61,13 @@ private:
     detail::promise_base* task_ = nullptr;
 };
 
-// The task that the caller runs in: what a task awaits or gathers is part of it. Throws no_current_runtime outside every task.
+// The task that the caller runs in: what a task awaits or gathers is part of it. Throws no_current_runtime outside every task,
+// std::length_error where 60,000 refer to it already.
 [[nodiscard]] WEFT_API WEFT_NOIPA task_ref current_task();
 
 // The tasks of the current runtime that have not ended, of all its runs, in no particular order; those that begin or end meanwhile
-// may be among them or not, and one to which 60,000 refer already is not. Takes time in proportion to how many there have been at once. Throws no_current_runtime outside a
-// worker, std::bad_alloc.
+// may be among them or not, and one to which 60,000 refer already is not. Takes time in proportion to how many there have been at
+// once. Throws no_current_runtime outside a worker, std::bad_alloc.
 [[nodiscard]] WEFT_API WEFT_NOIPA std::vector<task_ref> all_tasks();
 
 }  // namespace weft

@@ -42,7 +42,7 @@ public:
     ~invalid_state() override;
 };
 
-// The runtime takes no new tasks: it is being destroyed, or it was started before fork() and this is the child process.
+// The runtime takes no new tasks: it is being destroyed, or (Linux) it was started before fork() and this is the child process.
 class WEFT_API runtime_closed : public error {
 public:
     using error::error;
@@ -81,7 +81,8 @@ public:
 
 // Thrown by run() where a signal has ended it (options::handle_signals): the main task has been cancelled by the signal, and has
 // ended so. Or that had ended before, and the signal came while run() still waited for what it had left behind; its value is then
-// gone. Unlike asyncio's KeyboardInterrupt, it comes also where others have cancelled the main task, too. A program that ends by this ends with exit code 128 + signal(), as shells and service managers expect.
+// gone. Unlike asyncio's KeyboardInterrupt, it comes also where others have cancelled the main task, too. main() is to catch it and to
+// return 128 + signal(), which shells and service managers expect (samples/18_ctrl_c.cpp); uncaught it aborts, as any exception does.
 class WEFT_API interrupted : public cancelled {
 public:
     explicit interrupted(int signal) noexcept : signal_(signal) {}

@@ -374,7 +374,8 @@ auto gather_elements(Elements&& elements) {
 //                  ended it throws weft::cancelled, also with return_exceptions, if none has failed by another exception before. A
 //                  child that has not begun begins, and is told at its first await.
 //   Throws:        after all children have ended, the exception that came first in time; siblings are not cancelled by it. The
-//                  other exceptions are dropped. invalid_state for an empty task or handle; std::bad_alloc with nothing started.
+//                  other exceptions are dropped. invalid_state for an empty task or handle; std::bad_alloc with nothing started;
+//                  std::length_error for more than two billion.
 //   Cost:          co_await gather(f(), g()) keeps the emptied tasks f() and g() in the awaiting frame until it resumes. A gather
 //                  with a name, `auto both = gather(f(), g()); ... = co_await both;`, does not, which shows in tasks as small as
 //                  fib's. But other temporaries in it, for example a string that f takes by reference, or a lambda that is called

@@ -27,15 +27,16 @@ struct unhandled_exception {
 
 // Designated initialisers work: weft::run(async_main(), {.workers = 4}).
 struct options {
-    // Threads. 0: as many as the process may use (its affinity mask and its cgroup's quota). More than 65,535 is an
-    // invalid_argument.
+    // Threads. 0: as many as the process may use (on Linux its affinity mask and its cgroup's quota, elsewhere what oneTBB says).
+    // More than 65,535 is an invalid_argument.
     unsigned workers = 0;
 
     // Threads for what blocks (to_thread), at most; they are started when they are needed. 0: as many as asyncio's default executor
     // has, the processors that the process may use and 4 more, but not more than 32. More than 65,535 is an invalid_argument.
     unsigned blocking_threads = 0;
 
-    // Names the threads in debuggers and top: "name-0", "name-1", ..., those for what blocks "name-thread-0", ... Empty: "weft".
+    // Names the threads in debuggers and top (Linux): "name-0", "name-1", ..., those for what blocks "name-thread-0", ..., the one
+    // that waits for signals "name-signals". Empty: "weft".
     std::string name = {};
 
     // Called for every exception that nobody awaited, on whatever thread notices; several calls may overlap. Empty: describe() to
@@ -46,7 +47,7 @@ struct options {
     // join_handle::cancel does; where that ends by it, run() throws weft::interrupted. The second one ends the process at once, by
     // the signal's default action. Before and after the run everything is as the program has it. A signal that is ignored when the
     // run begins (as SIGINT is in what a shell script puts in the background) stays ignored. In the child of a fork() signals do
-    // what they did before the run. One run of a process at a time may have this: another one's run() throws invalid_state.
+    // what they did before the run (Linux). One run of a process at a time may have this: another one's run() throws invalid_state.
     bool handle_signals = false;
 
     // For tests: a clock that only moves when all tasks sleep (weft/testing.hpp). It must outlive the runtime. Null: the steady

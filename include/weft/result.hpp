@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // result<T>: a value, or the exception that came instead of it. What gather(return_exceptions, ...) gives for each child.
+// Where assigning throws while the value is moved in, neither is left: value() then throws std::bad_variant_access, error() is null.
 #pragma once
 
 #include <exception>

@@ -39,7 +39,7 @@ constexpr std::int64_t saturated_nanoseconds(std::chrono::duration<Rep, Period> 
     if constexpr (std::is_integral_v<Rep>) {
         // Step by step, because chrono's own conversion overflows on the way for units such as thirds of a second.
         using factor = std::ratio_divide<Period, std::nano>;
-        static_assert(factor::num <= forever / factor::den, "weft::sleep: this unit of time is too odd to be converted to nanoseconds");
+        static_assert(factor::num <= forever / factor::den, "weft: this unit of time is too odd to be converted to nanoseconds");
         auto const whole = static_cast<std::int64_t>(duration.count() / static_cast<std::common_type_t<Rep, std::int64_t>>(factor::den));
         auto const rest = static_cast<std::int64_t>(duration.count() % static_cast<std::common_type_t<Rep, std::int64_t>>(factor::den));
         return whole * factor::num + (rest > 0 ? (rest * factor::num + factor::den - 1) / factor::den : rest * factor::num / factor::den);
@@ -50,8 +50,8 @@ constexpr std::int64_t saturated_nanoseconds(std::chrono::duration<Rep, Period> 
 
 }  // namespace detail
 
-// The time that sleep, sleep_until and interval go by: on a worker, what the clock of its runtime shows, which is the steady clock
-// unless a test has put another in its place (testing.hpp); anywhere else the steady clock.
+// The time that sleep, sleep_until, interval and time limits go by: on a worker, what the clock of its runtime shows, which is the
+// steady clock unless a test has put another in its place (testing.hpp); anywhere else the steady clock.
 [[nodiscard]] WEFT_API WEFT_NOIPA std::chrono::steady_clock::time_point now() noexcept;
 
 namespace detail {

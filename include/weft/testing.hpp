@@ -19,7 +19,7 @@ namespace testing {
 // Thrown by run() under a paused clock when no task can go on and no sleep will end. what() lists every task that is alive, by
 // where it was spawned, and what it waits for. The frames of these tasks stay as they are until the program ends, with all that
 // they hold: they are not destroyed, because others may refer to them. The runtime is of no use any more: run() and submit() throw
-// this, its destructor waits for nobody, and the futures of submitted tasks among them are never fulfilled. Where only submitted
+// this, its destructor waits for no task, and the futures of submitted tasks among them are never fulfilled. Where only submitted
 // tasks are left, so that there is nobody to throw to, the list goes to stderr and the program ends.
 class WEFT_API deadlock : public error {
 public:
@@ -34,9 +34,9 @@ public:
 //     weft::run(async_main(), {.workers = 1, .clock = &clock});    // sleep(1h) returns at once
 //     assert(clock.elapsed() == 1h);
 //
-// Computing takes no time by it. Everything in weft that measures time goes by it: sleep, sleep_until, interval, now. With one
-// worker a program of tasks that spawn, sleep, yield and await takes the same steps every time (if it draws random numbers, with
-// random::seed); a long computation of gathers inside each other is interrupted for others where it happens to be.
+// Computing takes no time by it. Everything in weft that measures time goes by it: sleep, sleep_until, interval, time limits, now.
+// With one worker a program of tasks that spawn, sleep, yield and await takes the same steps every time (if it draws random numbers,
+// with random::seed); a long computation of gathers inside each other is interrupted for others where it happens to be.
 //
 // While a task awaits something that is not weft's, which another thread may bring at any time, the clock moves only after
 // `patience` of real time. A program that awaits things of its own which only its tasks bring about (an event, a queue) wants none:

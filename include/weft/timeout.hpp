@@ -50,8 +50,9 @@ public:
 
     // When it passes; nothing where there is no limit.
     [[nodiscard]] std::optional<time_point> when() const noexcept;
-    // Another moment, or none. By the coroutine that has made it, or what that awaits. Throws invalid_state once it has passed.
-    void reschedule(std::optional<time_point> when);
+    // Another moment, or none. By the coroutine that has made it, or what that awaits. Throws invalid_state once it has passed,
+    // std::bad_alloc.
+    WEFT_NOIPA void reschedule(std::optional<time_point> when);
     // Whether it has passed, and cancelled what was awaited.
     [[nodiscard]] bool expired() const noexcept;
 
@@ -99,7 +100,7 @@ task<Value> await_within(task<Value> awaited, std::int64_t duration) {
 
 // co_await timeout(2s) gives a timeout_scope that passes after 2 seconds, measured from the await on; timeout_at(moment) at that
 // moment. A limit of zero or less, or a moment that has passed, holds too: the first await that would wait throws.
-//   Resumes on:    this worker, at once, but for the turns of others now and then.
+//   Resumes on:    this worker, at once; where it lets others go first, now and then, any worker.
 //   Cancellation:  not a cancellation point.
 //   Throws:        std::invalid_argument for NaN, from the call itself; std::bad_alloc.
 //   Must outlive:  nothing.

@@ -75,10 +75,11 @@ task<wait_result<Value>> wait_until(std::vector<join_handle<Value>> handles, ret
 //     auto [done, pending] = co_await weft::wait(std::move(handles), weft::first_completed);
 //
 //   Result:        the handles, those of tasks that have ended and the others. After `timeout`, too: no exception says so.
-//   Resumes on:    a worker of the runtime; at once where what is waited for has happened already, but for the turns of others now
-//                  and then.
+//   Resumes on:    a worker of the runtime; at once where all of the tasks have ended already, but for the turns of others now and
+//                  then; where only what is waited for has happened, behind what is ready.
 //   Cancellation:  a cancellation point where it suspends; the tasks go on, but the handles are dropped.
-//   Throws:        std::invalid_argument for no handles, and for NaN; invalid_state for an empty handle.
+//   Throws:        std::invalid_argument for no handles, and for NaN; invalid_state for an empty handle, and for that of the
+//                  task which waits; weft::cancelled; std::bad_alloc.
 //   Must outlive:  nothing.
 template <class Value>
 task<wait_result<Value>> wait(std::vector<join_handle<Value>> handles, return_when when = all_completed) {

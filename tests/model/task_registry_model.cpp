@@ -201,7 +201,7 @@ TEST_CASE("task_registry: tasks of other threads", "[model]") {
     });
 }
 
-// As spawn and cancel_tasks_of do it (lib/task_core.cpp, lib/cancel_request.cpp).
+// As spawn and cancel_tasks_of do it (lib/spawn.cpp, lib/cancel_request.cpp).
 TEST_CASE("task_registry: a task that is spawned while all are cancelled hears of it", "[model]") {
     both_fences("spawn against cancel", [] {
         task_registry tasks;

@@ -41,7 +41,7 @@ public:
     }
 
     // In a child: it has failed. The first one cancels the others, and the body.
-    void child_failed(std::exception_ptr failure) noexcept;
+    WEFT_NOIPA void child_failed(std::exception_ptr failure) noexcept;
     void body_ended(std::exception_ptr const& failure) noexcept;
     // The body has ended, and whoever waits for the children was interrupted.
     void wait_interrupted() noexcept;

@@ -102,7 +102,7 @@ struct promise_base {
         std::atomic<request_count> taken_back;  // how many of these were taken back by uncancel; likewise
     };
     union {
-        // One of the runtime until the task has ended, one of the handle, those of who cancels, and of task_refs.
+        // One of the runtime until the task has ended, one of the handle, those of who cancels, of a task group, and of task_refs.
         std::atomic<std::uint16_t> references;
     };
     std::uint32_t place;  // in task_registry

@@ -19,7 +19,7 @@ constexpr std::int64_t saturated_sum(std::int64_t time, std::int64_t duration) n
     return time > forever - duration ? forever : time + duration;
 }
 
-// Its waiter is whom to wake; null: it is a time_limit. The wheel never looks at that.
+// Its coroutine is whom to wake; null: it is a time_limit. The wheel never looks at that.
 struct timer_entry : suspension {
     // The value of `slot` of an entry that no wheel holds.
     static constexpr std::uint16_t in_no_wheel = std::numeric_limits<std::uint16_t>::max();

@@ -11,7 +11,7 @@
 
 namespace weft::detail {
 
-// acquire. Pairs with: end_spawned (lib/task_core.cpp), which unlocks the list. Makes visible: outcome and value. If weaker: a
+// acquire. Pairs with: mark_ended (lib/task_core.cpp), which unlocks the list. Makes visible: outcome and value. If weaker: a
 // reader that sees the end might read a value that is not there yet.
 inline bool has_ended(promise_base const& task) noexcept {
     return task.waiters.peek(std::memory_order_acquire) == &ended_mark;

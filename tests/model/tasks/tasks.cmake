@@ -6,9 +6,9 @@ weft_add_model(tasks_model PARTS join blocks task_end twice run_end completions 
         tasks/function_end_model.cpp tasks/group_model.cpp tasks/wait_model.cpp
     LIB_SOURCES lib/cancel_request.cpp lib/cancellation.cpp lib/child_blocks.cpp lib/completions.cpp lib/context.cpp lib/error.cpp
         lib/frame_cache.cpp lib/frame_depot.cpp lib/idle.cpp lib/join.cpp lib/living_tasks.cpp lib/locked_list.cpp
-        lib/run_group.cpp lib/runtime.cpp lib/scheduler.cpp lib/signals.cpp lib/suspend.cpp lib/task_core.cpp lib/task_details.cpp
-        lib/task_group.cpp lib/task_registry.cpp lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp lib/timer_driver.cpp
-        lib/timer_wheel.cpp lib/to_thread.cpp lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
+        lib/run_group.cpp lib/runtime.cpp lib/scheduler.cpp lib/signals.cpp lib/spawn.cpp lib/suspend.cpp lib/task_core.cpp
+        lib/task_details.cpp lib/task_group.cpp lib/task_registry.cpp lib/testing.cpp lib/thread_pool.cpp lib/timeout.cpp
+        lib/timer_driver.cpp lib/timer_wheel.cpp lib/to_thread.cpp lib/topology.cpp lib/turn.cpp lib/unhandled.cpp
     FILE lib/task_core.cpp lib/task_registry.hpp include/weft/detail/group_core.hpp include/weft/detail/child_blocks.hpp
         include/weft/detail/child_blocks.hpp ${wheel_files}
     REPLACE "looks = 20" "batch = 256" "fewest_to_forget = 16" "child_block_size = 32" "wide_gather = 3 * child_block_size"
@@ -73,7 +73,7 @@ weft_seeded_bug(tasks_model NAME relaxed_reference PART handle FILE lib/task_cor
 weft_seeded_bug(tasks_model NAME limit_not_waited_for PART limit FILE lib/timeout.cpp
     REPLACE "!= time_limit::stage::passed) std::this_thread::yield();" BY "== time_limit::stage::open) std::this_thread::yield();")
 
-weft_seeded_bug(tasks_model NAME no_light_fence_at_spawn PART spawn FILE lib/task_core.cpp
+weft_seeded_bug(tasks_model NAME no_light_fence_at_spawn PART spawn FILE lib/spawn.cpp
     REPLACE "    asymmetric_fence::light();
     if (group.cancelling())" BY "    if (group.cancelling())" FINDS "each task has been cancelled")
 weft_seeded_bug(tasks_model NAME reference_dropped_after_the_count PART passed_on FILE lib/task_core.cpp
