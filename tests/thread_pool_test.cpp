@@ -263,7 +263,7 @@ TEST_CASE("jobs that come as threads end are all done", "[thread_pool][random]")
     watchdog const guard(120s, "as threads end");
     CAPTURE(weft::test::seed());
     std::mt19937_64 engine(weft::test::seed());
-    int const rounds = weft::test::scaled(config::tsan || config::asan ? 2'000 : 8'000);
+    int const rounds = weft::test::scaled(config::tsan || config::asan ? 1'000 : 3'000);
     thread_pool pool("test", 2, 30'000);
     std::atomic<int> done = 0;
     std::deque<call> jobs;
