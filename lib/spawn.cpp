@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include <weft/detail/waiter.hpp>
 #include <weft/error.hpp>
 
 #include "asymmetric_fence.hpp"

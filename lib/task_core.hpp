@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <memory>
 #include <source_location>
-#include <string>
 
 #include <weft/detail/join.hpp>
 #include <weft/detail/promise.hpp>

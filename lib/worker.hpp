@@ -25,7 +25,7 @@ struct join;
 struct promise_base;
 struct timer_entry;
 
-// What the loop asks of the layer of tasks, which stands above it (lib/task_core.cpp, lib/join.cpp, lib/timeout.cpp).
+// What the loop asks of the layers above it (lib/task_core.cpp, lib/join.cpp, lib/timeout.cpp).
 // The worker runs for whom the job runs. A gather's child that was in a queue is away from now on. False: the job is not to be
 // resumed, it was a task that has been cancelled before it began, and has ended by this.
 [[nodiscard]] bool take_over(worker& here, job from_queue) noexcept;

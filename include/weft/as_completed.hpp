@@ -88,9 +88,9 @@ std::vector<join_handle<Value>> spawn_all(std::vector<task<Value>> tasks, std::s
 //     auto pages = weft::as_completed(std::move(handles));
 //     while (auto page = co_await pages.next()) show(page->result());
 //
-// Tasks that have not been spawned are, all at once. None is ever cancelled by this. With a `timeout`, which counts from the call,
-// next() throws once it has passed. Reports and deadlocks name the tasks by `where`. Where spawning them throws, those before go on,
-// detached.
+// Tasks that have not been spawned are, all at once; reports and deadlocks then name them by `where`, the call. None is ever
+// cancelled by this. With a `timeout`, which counts from the call, next() throws once it has passed. Where spawning them throws, those
+// before go on, detached.
 //   Throws: invalid_state for an empty handle or task; as spawn, no_current_runtime outside a task also for handles;
 //           std::invalid_argument for NaN.
 template <class Value>

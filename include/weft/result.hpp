@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // result<T>: a value, or the exception that came instead of it. What gather(return_exceptions, ...) gives for each child.
-// Where assigning throws while the value is moved in, neither is left: value() then throws std::bad_variant_access, error() is null.
+// Where assigning a value in place of an exception throws, neither may be left: value() then throws std::bad_variant_access, and
+// error() is null. (Copied, that is so only for values whose move may throw, too.)
 #pragma once
 
 #include <exception>

@@ -83,7 +83,8 @@ task<> deliver(task<Value> work, kept_promise<Value> receiver) {
 // to_thread has begun to call, then for its threads; the future of a submitted task that ends so throws weft::cancelled. While it
 // does, spawn and submit throw runtime_closed. Destroyed by one of its own threads, it ends the program with a message: it cannot
 // wait for itself. In the child of a fork() its threads do not exist: on Linux run() and submit() throw runtime_closed there,
-// and the destructor does nothing; elsewhere, and with WEFT_PORTABLE, a child is not told from its parent, and they hang.
+// and the destructor does nothing; elsewhere, and with WEFT_PORTABLE, a child is not told from its parent: run() and
+// the destructor hang there, and what is submitted never begins.
 class WEFT_API runtime {
 public:
     // Throws std::system_error when a thread cannot be started, std::invalid_argument for impossible options, invalid_state where
