@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Run after a test program is built: asks PROGRAM for its test cases and writes OUTPUT, which registers each of them with ctest as
-# NAME.<test case> with LABEL, TIMEOUT and SERIAL. LIST is how this version of Catch2 is asked for names alone. TOGETHER: all
-# of them as one test, NAME, which prints each case's time as it ends.
+# NAME.<test case> with LABEL, TIMEOUT and SERIAL. LIST is how this version of Catch2 is asked for names alone.
 #
 # Why not Catch2's own catch_discover_tests: it keeps the names in a CMake list, where a name like "random is in [0, 1)" swallows those
 # that follow. Here no list is made of them.
@@ -12,13 +11,6 @@ execute_process(COMMAND ${PROGRAM} ${LIST} OUTPUT_VARIABLE names ERROR_VARIABLE 
 # Catch2 2 exits with the number of tests; only a signal's name is certainly wrong.
 if(NOT code MATCHES "^[0-9]+$" OR names STREQUAL "")
     message(FATAL_ERROR "${PROGRAM} ${LIST} ended with ${code} and does not list its tests:\n${names}${errors}")
-endif()
-
-if(TOGETHER)
-    file(WRITE ${OUTPUT}
-        "add_test(${NAME} [==[${PROGRAM}]==] --durations yes)\n"
-        "set_tests_properties(${NAME} PROPERTIES LABELS ${LABEL} TIMEOUT ${TIMEOUT} RUN_SERIAL ${SERIAL})\n")
-    return()
 endif()
 
 set(script "")

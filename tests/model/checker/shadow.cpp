@@ -72,22 +72,31 @@ int find_globals(dl_phdr_info* object, std::size_t, void*) {
     return 1;
 }
 
+// Entries beyond its count say nothing, and stay as they are.
+void empty(cell& one) noexcept {
+    one.generation = generation;
+    one.count = 0;
+    one.atomic_bytes = 0;
+    one.forbidden = false;
+}
+
+cell* find_global(std::uintptr_t address) noexcept {
+    if (address - globals.begin >= globals.size) return nullptr;
+    cell& found = globals.cells[(address - globals.begin) / 8];
+    if (found.generation != generation) {
+        remember(address & ~std::uintptr_t{7}, 8);
+        empty(found);
+    }
+    return &found;
+}
+
 // Null: nobody keeps account of this memory.
-cell* find(std::uintptr_t address) noexcept {
-    if (address - arena.begin < arena.size) {
-        cell& found = arena.cells[(address - arena.begin) / 8];
-        if (found.generation != generation) found = cell{generation, 0, 0, false, {}};
-        return &found;
-    }
-    if (address - globals.begin < globals.size) {
-        cell& found = globals.cells[(address - globals.begin) / 8];
-        if (found.generation != generation) {
-            remember(address & ~std::uintptr_t{7}, 8);
-            found = cell{generation, 0, 0, false, {}};
-        }
-        return &found;
-    }
-    return nullptr;
+[[gnu::always_inline]] inline cell* find(std::uintptr_t address) noexcept {
+    if (address - arena.begin >= arena.size) [[unlikely]]
+        return find_global(address);
+    cell& found = arena.cells[(address - arena.begin) / 8];
+    if (found.generation != generation) empty(found);
+    return &found;
 }
 
 [[noreturn, gnu::cold]] void race(std::uintptr_t address, entry const& before, bool atomic, bool writes) {

@@ -55,9 +55,8 @@ weft_seeded_bug(tasks_model NAME passed_on_to_one_that_has_ended PART await FILE
     FINDS "told the truth")
 weft_seeded_bug(tasks_model NAME counted_there_too_late PART await FILE lib/task_core.cpp
     REPLACE "            count_request(task);" BY "" FINDS "told the truth")
-weft_seeded_bug(tasks_model NAME takes_a_later_request_for_passed_on PART twice FILE lib/cancellation.hpp
-    REPLACE "node.forwarded_seen = asked;"
-    BY "static_cast<void>(asked), node.forwarded_seen = requests_in(scope);" FINDS "told the truth")
+weft_seeded_bug(tasks_model NAME takes_a_later_request_for_passed_on PART twice FILE lib/cancel_request.cpp
+    REPLACE "note_forwarding(*node, its, asked);" BY "note_forwarding(*node, its, requests_in(its));" FINDS "told the truth")
 weft_seeded_bug(tasks_model NAME taken_back_without_lock PART uncancel FILE lib/cancellation.cpp
     REPLACE "    waiter_list::guard const waiters(task.waiters);
     int const open" BY "    int const open" FINDS "told the truth")
