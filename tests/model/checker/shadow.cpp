@@ -73,7 +73,7 @@ int find_globals(dl_phdr_info* object, std::size_t, void*) {
 }
 
 // Entries beyond its count say nothing, and stay as they are.
-void empty(cell& one) noexcept {
+void renew(cell& one) noexcept {
     one.generation = generation;
     one.count = 0;
     one.atomic_bytes = 0;
@@ -85,7 +85,7 @@ cell* find_global(std::uintptr_t address) noexcept {
     cell& found = globals.cells[(address - globals.begin) / 8];
     if (found.generation != generation) {
         remember(address & ~std::uintptr_t{7}, 8);
-        empty(found);
+        renew(found);
     }
     return &found;
 }
@@ -95,7 +95,7 @@ cell* find_global(std::uintptr_t address) noexcept {
     if (address - arena.begin >= arena.size) [[unlikely]]
         return find_global(address);
     cell& found = arena.cells[(address - arena.begin) / 8];
-    if (found.generation != generation) empty(found);
+    if (found.generation != generation) renew(found);
     return &found;
 }
 
