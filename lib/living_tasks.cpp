@@ -41,10 +41,14 @@ void visit_coroutine_of(waiter const& node, Visit visit) {
 
 }  // namespace
 
-living_tasks::living_tasks(paused_time& time) : time_(time) {
+living_tasks::living_tasks(paused_time& time) : time_(&time) {
     if (time.taken.exchange(true))
         throw invalid_state(
             "weft::runtime: another runtime goes by this paused_clock; give each its own, or destroy the first one before");
+}
+
+void living_tasks::leave_clock() noexcept {
+    if (paused_time* const left = std::exchange(time_, nullptr)) left->taken.store(false);
 }
 
 void living_tasks::add(promise_base& task) {
@@ -60,7 +64,7 @@ void living_tasks::remove(promise_base& task) noexcept {
 std::optional<living_tasks::standstill> living_tasks::find_standstill(scheduler const& pool) const {
     std::lock_guard const lock(mutex_);
     // Whoever hands one in has said so before it was added here.
-    if (tasks_.empty() || time_.expected.load() > 0 || time_.foreign.load() > 0 || pool.work_visible()) return std::nullopt;
+    if (tasks_.empty() || pool.awaits_others() || pool.work_visible()) return std::nullopt;
     // A task waits for several things where its gathers do.
     std::map<promise_base const*, std::vector<std::string>> waits;
     for (promise_base* const task : tasks_) waits[task];

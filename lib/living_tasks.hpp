@@ -20,9 +20,12 @@ class living_tasks {
 public:
     // Throws invalid_state where another runtime goes by that clock.
     explicit living_tasks(paused_time& time);
-    ~living_tasks() { time_.taken.store(false); }
+    ~living_tasks() { leave_clock(); }
     living_tasks(living_tasks const&) = delete;
     living_tasks& operator=(living_tasks const&) = delete;
+
+    // Another runtime may go by that clock from now on, and it may go.
+    void leave_clock() noexcept;
 
     // A spawned task, before it is scheduled, and after its end. Throws std::bad_alloc.
     void add(promise_base& task);
@@ -37,7 +40,7 @@ public:
     [[nodiscard]] std::optional<standstill> find_standstill(scheduler const& pool) const;
 
 private:
-    paused_time& time_;
+    paused_time* time_;  // null once it has been left
     mutable std::mutex mutex_;
     std::unordered_set<promise_base*> tasks_;
 };

@@ -263,6 +263,7 @@ runtime::~runtime() {
     if (!core_->deadlock().empty()) {
         core_->threads.stop();
         core_->pool.stop();
+        core_->living->leave_clock();
         core_->pool.entrance.shrink();  // oneTBB notes its pages where a leak checker does not look
         // Its tasks refer to it, and to each other. Kept in reach, so that nobody takes them for a leak.
         static auto* const kept = new detail::kept_cores;
@@ -276,6 +277,8 @@ runtime::~runtime() {
     detail::report_failures_of(core_->submitted);
     core_->threads.stop();
     core_->pool.stop();
+    // Not with the core, which others may still hold.
+    if (core_->living) core_->living->leave_clock();
 }
 
 unsigned runtime::workers() const noexcept {

@@ -64,42 +64,40 @@ bool scheduler::work_visible() const noexcept {
 }
 
 void scheduler::expect_job() noexcept {
-    if (clock.paused()) clock.paused()->expected.fetch_add(1);
+    if (clock.paused()) expected_.fetch_add(1);
 }
 
 void scheduler::job_came() noexcept {
     // The last worker may have fallen asleep, and seen that one is expected, since the job was in.
-    if (clock.paused() && clock.paused()->expected.fetch_sub(1) == 1) wake_one();
+    if (clock.paused() && expected_.fetch_sub(1) == 1) wake_one();
 }
 
 void scheduler::expect_foreign() noexcept {
-    paused_time* const paused = clock.paused();
-    if (!paused) return;
-    paused->foreign_since.store(steady_now(), std::memory_order_relaxed);
-    paused->foreign.fetch_add(1);
+    if (!clock.paused()) return;
+    foreign_since_.store(steady_now(), std::memory_order_relaxed);
+    foreign_.fetch_add(1);
 }
 
 void scheduler::foreign_came() noexcept {
-    paused_time* const paused = clock.paused();
-    if (!paused) return;
-    paused->foreign_since.store(steady_now(), std::memory_order_relaxed);
+    if (!clock.paused()) return;
+    foreign_since_.store(steady_now(), std::memory_order_relaxed);
     // As in job_came.
-    if (paused->foreign.fetch_sub(1) == 1) wake_one();
+    if (foreign_.fetch_sub(1) == 1) wake_one();
 }
 
 bool scheduler::let_time_pass(std::int64_t& patience_ends) noexcept {
     paused_time& paused = *clock.paused();
     return idle_workers.while_all_sleep([&] {
         // In this order: see lib/README.md.
-        bool const foreign = paused.foreign.load() > 0;
-        if (paused.expected.load() > 0 || work_visible() || stopping()) return false;
+        bool const foreign = foreign_.load() > 0;
+        if (expected_.load() > 0 || work_visible() || stopping()) return false;
         std::int64_t const next = timers.next_expiry();
         if (next == forever) {
             if (!foreign) on_standstill();
             return false;
         }
         if (foreign) {
-            std::int64_t const since = paused.foreign_since.load(std::memory_order_relaxed);
+            std::int64_t const since = foreign_since_.load(std::memory_order_relaxed);
             patience_ends = since + std::min(paused.patience, forever - since);
             if (steady_now() < patience_ends) return false;
         }

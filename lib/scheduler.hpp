@@ -58,6 +58,8 @@ public:
     void job_came() noexcept;
     void expect_foreign() noexcept;
     void foreign_came() noexcept;
+    // One of the two. Exact while all workers sleep.
+    [[nodiscard]] bool awaits_others() const noexcept { return expected_.load() > 0 || foreign_.load() > 0; }
 
     // With a paused clock, by a worker that has fallen asleep as the last of all. True: the clock shows the time of the next timer.
     // Calls on_standstill where none is armed. Where a task awaits something that is not weft's, it first only sets
@@ -81,6 +83,14 @@ private:
 
     std::atomic<bool> stopping_{false};
     std::vector<std::thread> threads_;
+
+    // Under a paused clock; lib/README.md argues about them, and all accesses of the first two are seq_cst. They stand here, and not
+    // in the clock, because who lowers one may still be at it when the runtime has ended and its clock is gone, or another's.
+    std::atomic<std::size_t> expected_{0};  // jobs that another thread is handing in
+    std::atomic<std::size_t> foreign_{0};   // tasks that await something that is not weft's
+    // When one of these last began or came, in nanoseconds of the steady clock. Patience begins then. relaxed: written before
+    // `foreign_` changes, which publishes it.
+    std::atomic<std::int64_t> foreign_since_{0};
 };
 
 }  // namespace weft::detail

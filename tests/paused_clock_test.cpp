@@ -2,6 +2,7 @@
 // testing::paused_clock: when it moves, when it does not, and what a deadlock is.
 #include "support/catch.hpp"
 #include "support/foreign.hpp"
+#include "support/scale.hpp"
 #include "support/seed.hpp"
 #include "support/subprocess.hpp"
 #include "support/watchdog.hpp"
@@ -296,6 +297,25 @@ TEST_CASE("one runtime at a time goes by a paused clock", "[paused_clock][misuse
     weft::runtime second({.workers = 1, .clock = &clock});
     second.run(sleeper(1min));
     CHECK(clock.elapsed() == 1min);
+}
+
+TEST_CASE("a clock may be used again after a deadlock, and after something foreign", "[paused_clock]") {
+    watchdog const guard(20s, "a clock is used again");
+    paused_clock clock;
+    {
+        weft::runtime first({.workers = 1, .clock = &clock});
+        CHECK_THROWS_AS(first.run(sleeper(std::chrono::nanoseconds::max())), deadlock);
+    }
+    weft::runtime other({.workers = 1});
+    // Who ends what is awaited is still at it, now and then, when the runtime is gone.
+    for (int round = 0; round < weft::test::scaled(500); ++round) {
+        auto const awaited = other.submit([]() -> weft::task<weft::join_handle<>> { co_return weft::spawn(sleeper(100us)); }).get();
+        paused_clock brief;
+        paused_clock& by = round % 2 == 0 ? clock : brief;
+        weft::run([&]() -> weft::task<> { co_await awaited; }, {.workers = 1, .clock = &by});
+        weft::run(sleeper(0s), {.workers = 1, .clock = &by});
+    }
+    CHECK(clock.elapsed() == 0s);
 }
 
 TEST_CASE("outside the workers now() is the steady clock", "[paused_clock]") {

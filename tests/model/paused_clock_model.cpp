@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -116,6 +117,20 @@ TEST_CASE("paused clock: something foreign comes within its patience", "[model][
     };
     search_and_walk("foreign, one worker", 1, [&] { body(1); });
     walk("foreign, two workers", 500, [&] { body(2); });
+}
+
+// Another runtime may have it as soon as the first one is gone, and it may itself be gone.
+TEST_CASE("paused clock: a clock does not wait for who has brought something foreign", "[model][foreign][clock_goes]") {
+    search_and_walk("foreign || the clock's end", 1, [] {
+        auto clock = std::make_unique<paused_clock>(1min);
+        gate door;
+        std::thread outside([&] { door.open(); });
+        weft::run(passes(door), {.workers = 1, .clock = clock.get()});
+        weft::run(sleeps(1h), {.workers = 1, .clock = clock.get()});
+        model::check(clock->elapsed() == 1h, "it has moved for the second one");
+        clock.reset();
+        outside.join();
+    });
 }
 
 TEST_CASE("paused clock: without patience something foreign and the next sleep come in any order", "[model][patience]") {

@@ -29,18 +29,18 @@ weft_seeded_bug(paused_clock_model NAME expected_too_late PART way_in FILE lib/r
         make_spawned(main, group, where);
         core.pool.expect_job();")
 weft_seeded_bug(paused_clock_model NAME job_came_wakes_nobody PART sleep FILE lib/scheduler.cpp
-    REPLACE "if (clock.paused() && clock.paused()->expected.fetch_sub(1) == 1) wake_one();"
-    BY "if (clock.paused()) clock.paused()->expected.fetch_sub(1);" FINDS "deadlock: every thread waits")
+    REPLACE "if (clock.paused() && expected_.fetch_sub(1) == 1) wake_one();"
+    BY "if (clock.paused()) expected_.fetch_sub(1);" FINDS "deadlock: every thread waits")
 weft_seeded_bug(paused_clock_model NAME foreign_came_wakes_nobody PART deadlock FILE lib/scheduler.cpp
-    REPLACE "if (paused->foreign.fetch_sub(1) == 1) wake_one();" BY "paused->foreign.fetch_sub(1);" FINDS "deadlock: every thread waits")
+    REPLACE "if (foreign_.fetch_sub(1) == 1) wake_one();" BY "foreign_.fetch_sub(1);" FINDS "deadlock: every thread waits")
 weft_seeded_bug(paused_clock_model NAME moves_although_a_job_is_expected PART function FILE lib/scheduler.cpp
-    REPLACE "paused.expected.load() > 0 || work_visible()" BY "work_visible()" FINDS "it has waited")
+    REPLACE "expected_.load() > 0 || work_visible()" BY "work_visible()" FINDS "it has waited")
 weft_seeded_bug(paused_clock_model NAME moves_while_others_rise PART sleep FILE lib/scheduler.cpp
     REPLACE "return idle_workers.while_all_sleep([&] {" BY "return std::invoke([&] {")
 weft_seeded_bug(paused_clock_model NAME patience_has_ended_long_ago PART foreign FILE lib/scheduler.cpp
-    REPLACE "    paused->foreign_since.store(steady_now(), std::memory_order_relaxed);
-    paused->foreign.fetch_add(1);"
-    BY "    paused->foreign.fetch_add(1);" FINDS "it has waited")
+    REPLACE "    foreign_since_.store(steady_now(), std::memory_order_relaxed);
+    foreign_.fetch_add(1);"
+    BY "    foreign_.fetch_add(1);" FINDS "it has waited")
 weft_seeded_bug(paused_clock_model NAME came_before_it_is_in PART foreign FILE lib/task_core.cpp
     REPLACE "    core.pool.inject(handle_of(suspended));
     // Not before the job is in.
@@ -58,4 +58,9 @@ weft_seeded_bug(paused_clock_model NAME came_before_it_is_in PART foreign FILE l
     }
     core.pool.inject(handle_of(suspended));")
 weft_seeded_bug(paused_clock_model NAME no_second_look PART way_in FILE lib/living_tasks.cpp
-    REPLACE "time_.expected.load() > 0 || time_.foreign" BY "time_.foreign")
+    REPLACE "pool.awaits_others() || " BY "")
+weft_seeded_bug(paused_clock_model NAME looks_at_a_clock_that_is_gone PART clock_goes FILE lib/scheduler.cpp
+    REPLACE "if (foreign_.fetch_sub(1) == 1) wake_one();"
+    BY "if (foreign_.fetch_sub(1) == 1 && clock.now() > 0) wake_one();" FINDS "data race")
+weft_seeded_bug(paused_clock_model NAME clock_left_with_the_core PART clock_goes FILE lib/runtime.cpp
+    REPLACE "    if (core_->living) core_->living->leave_clock();" BY "")

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
 
 namespace weft::detail {
@@ -16,13 +15,6 @@ struct paused_time {
     std::int64_t const patience;
     // Whether a runtime goes by it.
     std::atomic<bool> taken{false};
-
-    // What lib/README.md, "A paused clock", argues about; all accesses are seq_cst.
-    std::atomic<std::size_t> expected{0};  // jobs that another thread is handing in
-    std::atomic<std::size_t> foreign{0};   // tasks that await something that is not weft's
-    // When one of these last began or came, in nanoseconds of the steady clock. Patience begins then. relaxed: written before
-    // `foreign` changes, which publishes it.
-    std::atomic<std::int64_t> foreign_since{0};
 };
 
 }  // namespace weft::detail
