@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <sstream>
+#include <utility>
 
 #include <weft/detail/completions.hpp>
 #include <weft/detail/waiter.hpp>
@@ -64,7 +65,7 @@ void living_tasks::remove(promise_base& task) noexcept {
 std::optional<living_tasks::standstill> living_tasks::find_standstill(scheduler const& pool) const {
     std::lock_guard const lock(mutex_);
     // Whoever hands one in has said so before it was added here.
-    if (tasks_.empty() || pool.awaits_others() || pool.work_visible()) return std::nullopt;
+    if (tasks_.empty() || pool.job_is_expected() || pool.foreign_is_awaited() || pool.work_visible()) return std::nullopt;
     // A task waits for several things where its gathers do.
     std::map<promise_base const*, std::vector<std::string>> waits;
     for (promise_base* const task : tasks_) waits[task];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -58,8 +59,9 @@ public:
     void job_came() noexcept;
     void expect_foreign() noexcept;
     void foreign_came() noexcept;
-    // One of the two. Exact while all workers sleep.
-    [[nodiscard]] bool awaits_others() const noexcept { return expected_.load() > 0 || foreign_.load() > 0; }
+    // Whether there is one. Other threads change it at any moment; why one look is enough stands in lib/README.md.
+    [[nodiscard]] bool job_is_expected() const noexcept { return expected_.load() > 0; }
+    [[nodiscard]] bool foreign_is_awaited() const noexcept { return foreign_.load() > 0; }
 
     // With a paused clock, by a worker that has fallen asleep as the last of all. True: the clock shows the time of the next timer.
     // Calls on_standstill where none is armed. Where a task awaits something that is not weft's, it first only sets

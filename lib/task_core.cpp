@@ -219,14 +219,14 @@ std::coroutine_handle<> wait_for_end(promise_base& task, waiter& node, promise_b
         let_others_go(waiting);
         return std::noop_coroutine();
     }
-    // Under a paused clock only: elsewhere the task's runtime may be gone by now, if the task has ended.
-    node.of_other_runtime = here.pool().clock.paused() && &task.group->core().pool != &here.pool();
     node.awaited = &task;
     run_group& group = *here.scope.task()->group;
     bool forward = false;
     bool const suspended = suspend_cancellably(here, waiting, node, [&](bool cancelled) {
         waiter_list::guard others(task.waiters);
         if (others.first() == &ended_mark) return false;
+        // Not before: the runtime of a task that has ended may be gone.
+        node.of_other_runtime = here.pool().clock.paused() && &task.group->core().pool != &here.pool();
         if (node.of_other_runtime) here.pool().expect_foreign();
         others.add(node);
         if (cancelled) {

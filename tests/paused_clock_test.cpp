@@ -299,7 +299,7 @@ TEST_CASE("one runtime at a time goes by a paused clock", "[paused_clock][misuse
     CHECK(clock.elapsed() == 1min);
 }
 
-TEST_CASE("a clock may be used again after a deadlock, and after something foreign", "[paused_clock]") {
+TEST_CASE("a clock may be used again after a deadlock, and after something foreign", "[paused_clock][stress]") {
     watchdog const guard(20s, "a clock is used again");
     paused_clock clock;
     {

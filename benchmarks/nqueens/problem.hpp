@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // In how many ways do 13 queens stand on a 13 x 13 board so that none attacks another? Every safe placement is a child, at every
-// level: an irregular tree, joins of 0 to 13 children, and in each node some real work, which no library can save: looking for the
+// level: an irregular tree, boards of 0 to 13 children, and in each node some real work, which no library can save: looking for the
 // safe squares.
 // From the Barcelona OpenMP Tasks Suite; the suites of libfork and TooManyCooks have the same tree and the same board.
 #pragma once

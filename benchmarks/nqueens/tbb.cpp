@@ -37,7 +37,7 @@ int count(int row, nqueens::board queens) {
 void on_tbb(benchmark::State& state) {
     harness::tbb_threads threads(state.range(1));
     auto const solve = [&](nqueens::board const& empty) { return threads.run([&] { return count(0, empty); }); };
-    threads.run([] { return count(nqueens::n - 2, nqueens::board{}); });
+    threads.run([] { return count(nqueens::n - 3, nqueens::board{}); });
     harness::measure(state, nqueens::board{}, nqueens::expected, nqueens::nodes, solve);
 }
 

@@ -42,7 +42,7 @@ weft::task<int> count(int row, nqueens::board queens) {
 void on_weft(benchmark::State& state) {
     weft::runtime runtime({.workers = static_cast<unsigned>(state.range(1))});
     auto const solve = [&](nqueens::board const& empty) { return runtime.run(count(0, empty)); };
-    runtime.run(count(nqueens::n - 2, nqueens::board{}));
+    runtime.run(count(nqueens::n - 3, nqueens::board{}));
     harness::measure(state, nqueens::board{}, nqueens::expected, nqueens::nodes, solve);
 }
 

@@ -58,9 +58,9 @@ weft_seeded_bug(paused_clock_model NAME came_before_it_is_in PART foreign FILE l
     }
     core.pool.inject(handle_of(suspended));")
 weft_seeded_bug(paused_clock_model NAME no_second_look PART way_in FILE lib/living_tasks.cpp
-    REPLACE "pool.awaits_others() || " BY "")
+    REPLACE "pool.job_is_expected() || " BY "")
 weft_seeded_bug(paused_clock_model NAME looks_at_a_clock_that_is_gone PART clock_goes FILE lib/scheduler.cpp
     REPLACE "if (foreign_.fetch_sub(1) == 1) wake_one();"
     BY "if (foreign_.fetch_sub(1) == 1 && clock.now() > 0) wake_one();" FINDS "data race")
 weft_seeded_bug(paused_clock_model NAME clock_left_with_the_core PART clock_goes FILE lib/runtime.cpp
-    REPLACE "    if (core_->living) core_->living->leave_clock();" BY "")
+    REPLACE "    if (core_->living) core_->living->leave_clock();" BY "" FINDS "std::terminate")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What stands behind a testing::paused_clock, and what its runtime must know to move it.
+// What stands behind a testing::paused_clock.
 #pragma once
 
 #include <atomic>
