@@ -24,7 +24,7 @@ public:
     living_tasks(living_tasks const&) = delete;
     living_tasks& operator=(living_tasks const&) = delete;
 
-    // Once no worker runs any more. From now on another runtime may go by that clock, and it may be destroyed.
+    // Once no worker runs any more. From now on another runtime may go by that clock, or the clock be destroyed.
     void leave_clock() noexcept;
 
     // A spawned task, before it is scheduled, and after its end. Throws std::bad_alloc.

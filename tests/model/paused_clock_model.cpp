@@ -119,7 +119,8 @@ TEST_CASE("paused clock: something foreign comes within its patience", "[model][
     walk("foreign, two workers", 500, [&] { body(2); });
 }
 
-// Another runtime may have it as soon as the first one is gone, and it may itself be gone.
+// When its runtime is gone another one may go by the clock, or the clock go, too, while the thread that has opened the door is still
+// announcing that.
 TEST_CASE("paused clock: a clock does not wait for who has brought something foreign", "[model][foreign][clock_goes]") {
     search_and_walk("foreign || the clock's end", 1, [] {
         auto clock = std::make_unique<paused_clock>(1min);
