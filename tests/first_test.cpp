@@ -175,6 +175,44 @@ TEST_CASE("a race that is cancelled from outside cancels all of it, once", "[fir
     CHECK(ended == 2);
 }
 
+// Who awaits a task that has ended cancelled need not suspend, and then nobody is told of the request. Still all have ended cancelled
+// since it came, and there is no value.
+TEST_CASE("a race that is cancelled from outside, and of which nobody suspends, ends cancelled", "[first][cancel]") {
+    watchdog const guard(30s, "a race cancelled, without suspending");
+    auto const asks_and_awaits = [](weft::join_handle<int> const& ended) -> task<int> {
+        weft::current_task().cancel();
+        co_return co_await ended;
+    };
+    auto const race = [&](bool of_vector, weft::join_handle<int> const& ended) -> task<> {
+        if (!of_vector) {
+            co_await weft::first(asks_and_awaits(ended), asks_and_awaits(ended));
+            co_return;
+        }
+        std::vector<task<int>> one;
+        one.push_back(asks_and_awaits(ended));
+        co_await weft::first(std::move(one));
+    };
+    bool const of_vector = GENERATE(false, true);
+    auto const got = run_paused(1, [&]() -> task<std::string> {
+        auto ended = weft::spawn(after(1h, 1));
+        ended.cancel();
+        co_await weft::sleep(1min);
+        auto const racing = weft::spawn([&]() -> task<std::string> {
+            std::string found;
+            try {
+                co_await race(of_vector, ended);
+                found = "a value";
+            } catch (weft::cancelled const&) {
+                found = "cancelled";
+            }
+            co_await weft::sleep(1min);  // told once only
+            co_return found;
+        });
+        co_return co_await racing;
+    });
+    CHECK(got == "cancelled");
+}
+
 TEST_CASE("a race leaves no cancellation behind", "[first][cancel]") {
     watchdog const guard(30s, "after a race");
     unsigned const workers = GENERATE(1u, 2u, 8u);

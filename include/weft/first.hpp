@@ -42,9 +42,13 @@ public:
     }
 
     [[nodiscard]] bool cancelled_around() const noexcept { return scope_.cancelled_around(); }
-    // Of who has caught `cancelled`, once all have ended: it was asked to end, and not only woken by the winner.
-    [[nodiscard]] bool told_from_around() const noexcept { return scope_.told_from_around(); }
-    // Else, once all have ended: there is a winner.
+    // Once all have ended: whether the race was asked to end, and has no result for that. `interrupted`: who waits for it has caught
+    // `cancelled`, perhaps only because the winner has woken it. Nobody has won where all have ended cancelled since they were asked;
+    // that need not have been told to who waits, which may not have suspended, and it may have been taken back since.
+    [[nodiscard]] bool ends_cancelled(bool interrupted) const noexcept {
+        return !won_.load(std::memory_order_relaxed) || (interrupted && scope_.cancelled_around());
+    }
+    // Else: there is a winner.
     Result take() {
         if (exception_) std::rethrow_exception(exception_);
         return std::move(*result_);
@@ -92,7 +96,7 @@ task<std::variant<element_t<false, Values>...>> first_of(std::index_sequence<Ind
     } catch (cancelled const&) {
         interrupted = true;  // by the winner, or from outside
     }
-    if (interrupted && all.told_from_around()) throw_cancelled();
+    if (all.ends_cancelled(interrupted)) throw_cancelled();
     co_return all.take();
 }
 
@@ -119,7 +123,7 @@ task<indexed_t<Value>> first_of(std::vector<task<Value>> runners) {
     } catch (cancelled const&) {
         interrupted = true;
     }
-    if (interrupted && all.told_from_around()) throw_cancelled();
+    if (all.ends_cancelled(interrupted)) throw_cancelled();
     co_return all.take();
 }
 

@@ -52,6 +52,11 @@ task<int> first_of_one_or_told(task<int> only) {
     told += co_await told_at_the_next_await();
     co_return told;
 }
+task<int> awaits(join_handle<int> other) { co_return co_await other; }
+task<> first_of_one(task<int> only, bool& gave_value) {
+    static_cast<void>(co_await weft::first(std::move(only)));
+    gave_value = true;
+}
 task<int> first_of_two(task<int> one, task<int> other) {
     auto const value = co_await weft::first(std::move(one), std::move(other));
     co_return value.index() == 0 ? std::get<0>(value) : std::get<1>(value);
@@ -177,5 +182,21 @@ TEST_CASE("first: a request to cancel is taken back", "[model][completions][firs
         takes_back.join();
         house.finish();
         model::check(root.result() == 1 && house.empty(), "it is told once");
+    });
+}
+
+TEST_CASE("first: who asks is cancelled, and does not suspend", "[model][completions][first_not_told]") {
+    verify_tasks(bounded("first of the only one, which awaits a task that was cancelled || cancel", 2), [] {
+        model::house house(2);
+        join_handle<int> ended = house.start(1, gives(1));
+        ended.cancel();
+        house.run_oldest(1);
+        bool gave_value = false;
+        join_handle<> root = house.start(0, first_of_one(awaits(std::move(ended)), gave_value));
+        std::thread canceller([&] { static_cast<void>(house.as_worker(1, [&] { return root.cancel(); })); });
+        house.run_oldest(0);
+        canceller.join();
+        house.finish();
+        model::check(!gave_value && root.cancelled() && house.empty(), "it ends cancelled");
     });
 }

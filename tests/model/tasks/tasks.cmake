@@ -101,7 +101,10 @@ weft_seeded_bug(tasks_model NAME end_not_waited_for PART completions FILE lib/co
 weft_seeded_bug(tasks_model NAME end_missed PART completions FILE lib/completions.cpp
     REPLACE "        if (come.first()) return false;" BY "")
 weft_seeded_bug(tasks_model NAME taken_back_is_no_winner PART first_taken_back FILE include/weft/first.hpp SEEN_BY tasks/completions_model.cpp
-    REPLACE "return scope_.told_from_around();" BY "return scope_.cancelled_around();" FINDS "told once")
+    REPLACE "return !won_.load(std::memory_order_relaxed) || (interrupted" BY "return (interrupted")
+weft_seeded_bug(tasks_model NAME not_told_is_no_winner PART first_not_told FILE include/weft/first.hpp SEEN_BY tasks/completions_model.cpp
+    REPLACE "return !won_.load(std::memory_order_relaxed) || (interrupted &&"
+    BY "return interrupted && (!won_.load(std::memory_order_relaxed) ||")
 # The same as told_and_told_again: both who call it need it.
 weft_seeded_bug(tasks_model NAME told_and_told_again_by_first PART completions FILE lib/cancellation.cpp
     REPLACE "    here.seen = note_delivery(here.scope);
