@@ -35,6 +35,17 @@ std::uint32_t open_requests_around(inner_scope const& scope) noexcept {
     return sum + static_cast<std::uint32_t>(cancelling(*around.task()));
 }
 
+// Of the requests that a coroutine has seen, those of the task itself that nobody has taken back. Too few by those of scopes of
+// which only others in them have been told.
+request_count seen_of_task(scope_ref scope, request_count seen) noexcept {
+    unsigned rest = seen;
+    for (inner_scope const* inner = scope.inner(); inner; inner = scope.inner()) {
+        rest -= inner->delivered.load(std::memory_order_relaxed);
+        scope = inner->outer;
+    }
+    return static_cast<request_count>(rest - scope.task()->taken_back.load(std::memory_order_relaxed));
+}
+
 }  // namespace
 
 request_count note_delivery(scope_ref scope) noexcept {
@@ -82,21 +93,31 @@ bool cancelled_around(inner_scope const& scope) noexcept {
     return open_requests_around(scope) > scope.outer_requests;
 }
 
-void cancel_again() noexcept {
+told_request told_around(inner_scope const& scope) noexcept {
     WEFT_COMPILER_BARRIER();
-    worker& here = *this_worker;
-    // It has not been told yet, and will be.
-    if (requests_in(here.scope) != here.seen) return;
-    --here.seen;
-    // A request of the task itself, or of the scope nearest to it that has one: with that it goes, when it is left.
-    if (cancelling(*here.scope.task()) > 0) return;
+    // Counted as by enter: what has come to the coroutine, and has not been taken back. What has not come does not matter.
+    auto const seen = static_cast<request_count>(this_worker->seen - scope.delivered.load(std::memory_order_relaxed));
+    auto const open = static_cast<request_count>(seen - scope.task->taken_back.load(std::memory_order_relaxed));
+    if (static_cast<std::int16_t>(open - scope.outer_requests) <= 0) return {};
+    bool const of_task = static_cast<std::int16_t>(seen_of_task(scope.outer, seen) - scope.task_requests) > 0;
+    // Else of the innermost scope that has one and since whose beginning nothing has been asked from around it; or, where such a
+    // request came before this scope began, the outermost that has one.
     inner_scope* asked = nullptr;
-    scope_ref scope = here.scope;
-    for (inner_scope* inner = scope.inner(); inner; inner = scope.inner()) {
-        if (inner->delivered.load(std::memory_order_relaxed) != 0) asked = inner;
-        scope = inner->outer;
+    scope_ref around = scope.outer;
+    for (inner_scope* inner = around.inner(); inner; inner = around.inner()) {
+        if (inner->delivered.load(std::memory_order_relaxed) != 0) {
+            asked = inner;
+            if (!cancelled_around(*inner)) return {.any = true, .scope = inner};
+        }
+        around = inner->outer;
     }
-    if (asked) asked->delivered.fetch_sub(1, std::memory_order_relaxed);
+    return {.any = true, .scope = of_task ? nullptr : asked};
+}
+
+void tell_again(told_request request) noexcept {
+    WEFT_COMPILER_BARRIER();
+    --this_worker->seen;
+    if (request.scope) request.scope->delivered.fetch_sub(1, std::memory_order_relaxed);
 }
 
 // ---- Scopes
@@ -109,6 +130,7 @@ void enter(worker& here, inner_scope& scope, void* frame) noexcept {
     std::uint32_t const open = open_requests_around(scope);
     std::uint32_t const unseen = static_cast<request_count>(requests_in(here.scope) - here.seen);
     scope.outer_requests = open - std::min(open, unseen);
+    scope.task_requests = seen_of_task(here.scope, here.seen);
     here.scope = scope_ref(&scope);
 }
 
@@ -137,14 +159,24 @@ void leave_scope(inner_scope& scope) noexcept {
 
 namespace {
 
-// Whether a limit that this coroutine has made has passed, and nothing has been asked from outside it meanwhile.
-bool own_limit_passed(scope_ref scope, promise_base& coroutine) noexcept {
+// The limits that a coroutine has made.
+enum class own_limits : std::uint8_t {
+    open,
+    passed,
+    passed_and_cancelled,  // and of each that has passed, what is around it has been cancelled, too
+};
+
+own_limits look_at_own_limits(scope_ref scope, promise_base& coroutine) noexcept {
     void* const frame = handle_of(coroutine).address();
+    own_limits seen = own_limits::open;
     for (inner_scope const* inner = scope.inner(); inner; inner = scope.inner()) {
-        if (inner->frame == frame && inner->requests.load(std::memory_order_relaxed) != 0 && !cancelled_around(*inner)) return true;
+        if (inner->frame == frame && inner->requests.load(std::memory_order_relaxed) != 0) {
+            if (!cancelled_around(*inner)) return own_limits::passed;
+            seen = own_limits::passed_and_cancelled;
+        }
         scope = inner->outer;
     }
-    return false;
+    return seen;
 }
 
 [[noreturn]] WEFT_NOINLINE void throw_timeout() {
@@ -153,8 +185,9 @@ bool own_limit_passed(scope_ref scope, promise_base& coroutine) noexcept {
 
 [[noreturn]] WEFT_NOINLINE void deliver(worker& here, promise_base& to) {
     here.seen = note_delivery(here.scope);
-    if (own_limit_passed(here.scope, to)) throw_timeout();
-    throw cancelled();
+    if (look_at_own_limits(here.scope, to) == own_limits::passed) throw_timeout();
+    // That it is no timeout may be due to what has come since: with that told, too.
+    throw_cancelled();
 }
 
 }  // namespace
@@ -187,7 +220,11 @@ void rethrow_to(promise_base& awaiting, std::exception_ptr const& exception) {
     WEFT_COMPILER_BARRIER();
     worker& here = *this_worker;
     if (!exception) deliver(here, awaiting);
-    if (own_limit_passed(here.scope, awaiting) && is_cancelled(exception)) throw_timeout();
+    own_limits const limits = look_at_own_limits(here.scope, awaiting);
+    if (limits == own_limits::open || !is_cancelled(exception)) std::rethrow_exception(exception);
+    if (limits == own_limits::passed) throw_timeout();
+    // What was awaited may have been told of the limit alone; then this tells of the rest.
+    if (!here.child_of_fork) here.seen = note_delivery(here.scope);
     std::rethrow_exception(exception);
 }
 

@@ -97,7 +97,7 @@ void group_core::release(promise_base* child) noexcept {
 }
 
 group_end group_core::close() noexcept {
-    return {std::move(failures_), interrupted_, scope_.cancelled_around()};
+    return {std::move(failures_), interrupted_, scope_.told_around()};
 }
 
 void group_end::throw_failures() {
@@ -106,7 +106,7 @@ void group_end::throw_failures() {
         return;
     }
     // The next await says that it was cancelled, too.
-    if (cancelled_around) cancel_again();
+    if (told.any) tell_again(told);
     throw exception_group("weft::with_task_group", std::move(failures));
 }
 

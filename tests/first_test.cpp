@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -175,42 +176,129 @@ TEST_CASE("a race that is cancelled from outside cancels all of it, once", "[fir
     CHECK(ended == 2);
 }
 
-// Who awaits a task that has ended cancelled need not suspend, and then nobody is told of the request. Still all have ended cancelled
-// since it came, and there is no value.
-TEST_CASE("a race that is cancelled from outside, and of which nobody suspends, ends cancelled", "[first][cancel]") {
-    watchdog const guard(30s, "a race cancelled, without suspending");
-    auto const asks_and_awaits = [](weft::join_handle<int> const& ended) -> task<int> {
-        weft::current_task().cancel();
-        co_return co_await ended;
-    };
-    auto const race = [&](bool of_vector, weft::join_handle<int> const& ended) -> task<> {
-        if (!of_vector) {
-            co_await weft::first(asks_and_awaits(ended), asks_and_awaits(ended));
-            co_return;
-        }
-        std::vector<task<int>> one;
-        one.push_back(asks_and_awaits(ended));
-        co_await weft::first(std::move(one));
-    };
-    bool const of_vector = GENERATE(false, true);
-    auto const got = run_paused(1, [&]() -> task<std::string> {
+namespace {
+
+// Nobody suspends: the request has come before the participant ends, by what another task came to, and nobody has been told of it.
+task<int> asks_and_awaits(weft::join_handle<int> const& ended) {
+    weft::current_task().cancel();
+    co_return co_await ended;
+}
+task<> race_of_such(bool of_vector, weft::join_handle<int> const& ended) {
+    if (!of_vector) {
+        co_await weft::first(asks_and_awaits(ended), asks_and_awaits(ended));
+        co_return;
+    }
+    std::vector<task<int>> one;
+    one.push_back(asks_and_awaits(ended));
+    co_await weft::first(std::move(one));
+}
+// Runs it in a task of its own, beside one that was cancelled. Others than `cancelled` end the test.
+std::string with_cancelled_task(std::function<task<std::string>(weft::join_handle<int> const&)> body,
+                                std::chrono::nanoseconds* elapsed = nullptr) {
+    return run_paused(1, [&]() -> task<std::string> {
         auto ended = weft::spawn(after(1h, 1));
         ended.cancel();
+        co_await weft::yield();
+        co_return co_await weft::spawn(body(ended));
+    }, elapsed);
+}
+
+}  // namespace
+
+TEST_CASE("a race that is cancelled from outside, and of which nobody suspends, has no value", "[first][cancel]") {
+    watchdog const guard(30s, "a race cancelled, without suspending");
+    bool const of_vector = GENERATE(false, true);
+    auto const found = with_cancelled_task([&](weft::join_handle<int> const& ended) -> task<std::string> {
+        std::string what;
+        try {
+            co_await race_of_such(of_vector, ended);
+            what = "a value";
+        } catch (weft::cancelled const&) {
+            what = "cancelled";
+        }
+        // The awaited task's, before; this is the request.
+        try {
+            co_await weft::yield();
+        } catch (weft::cancelled const&) {
+            what += ", told of the request";
+        }
         co_await weft::sleep(1min);
-        auto const racing = weft::spawn([&]() -> task<std::string> {
-            std::string found;
-            try {
-                co_await race(of_vector, ended);
-                found = "a value";
-            } catch (weft::cancelled const&) {
-                found = "cancelled";
-            }
-            co_await weft::sleep(1min);  // told once only
-            co_return found;
-        });
-        co_return co_await racing;
+        co_return what;
     });
-    CHECK(got == "cancelled");
+    CHECK(found == "cancelled, told of the request");
+}
+
+TEST_CASE("such a race takes the request from nobody beside it", "[first][cancel]") {
+    watchdog const guard(30s, "beside a race cancelled, without suspending");
+    bool const nested = GENERATE(false, true);
+    std::chrono::nanoseconds elapsed{};
+    auto const found = with_cancelled_task([&](weft::join_handle<int> const& ended) -> task<std::string> {
+        try {
+            if (nested)
+                co_await weft::first(race_of_such(false, ended), weft::sleep(24h));
+            else
+                co_await weft::gather(race_of_such(false, ended), weft::sleep(24h));
+        } catch (weft::cancelled const&) {
+            co_return "cancelled";
+        }
+        co_return "a value";
+    }, &elapsed);
+    CHECK(found == "cancelled");
+    CHECK(elapsed < 1h);
+}
+
+TEST_CASE("such a race as the only child, its failure kept as a value, does not swallow the request", "[first][cancel]") {
+    watchdog const guard(30s, "around a race cancelled, without suspending");
+    bool const limited = GENERATE(false, true);
+    auto const found = with_cancelled_task([&](weft::join_handle<int> const& ended) -> task<std::string> {
+        std::vector<task<>> all;
+        all.push_back(race_of_such(false, ended));
+        if (limited) all.push_back([]() -> task<> { co_return; }());
+        try {
+            if (limited)
+                co_await weft::gather(weft::return_exceptions, std::move(all), {.limit = 1});
+            else
+                co_await weft::gather(weft::return_exceptions, std::move(all));
+            co_await weft::sleep(24h);
+        } catch (weft::cancelled const&) {
+            co_return "cancelled";
+        }
+        co_return "a value";
+    });
+    CHECK(found == "cancelled");
+}
+
+namespace {
+
+// A value that cannot be moved so often: then its constructor throws what a cancelled await would.
+struct fragile {
+    fragile() = default;
+    fragile(fragile&&) {
+        if (moves_left-- == 0) throw weft::cancelled();
+    }
+    static inline int moves_left = 0;
+};
+
+}  // namespace
+
+TEST_CASE("the first one's value throws when it is moved: the race ends by that", "[first][exception]") {
+    watchdog const guard(30s, "a value that throws");
+    int survived = 0;
+    for (int moves = 0; moves < 20; ++moves) {
+        fragile::moves_left = moves;
+        std::chrono::nanoseconds elapsed{};
+        survived += run_paused(1, []() -> task<int> {
+            auto const gives = []() -> task<fragile> { co_return fragile(); };
+            try {
+                co_return static_cast<int>((co_await weft::first(gives(), weft::sleep(24h))).index() == 0);
+            } catch (weft::cancelled const&) {
+                co_return 0;
+            }
+        }, &elapsed);
+        CHECK(elapsed < 1h);
+    }
+    CHECK(survived > 0);
+    CHECK(survived < 20);
 }
 
 TEST_CASE("a race leaves no cancellation behind", "[first][cancel]") {

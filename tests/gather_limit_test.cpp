@@ -15,6 +15,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -266,6 +267,39 @@ TEST_CASE("children that never suspend: the gather is still cancelled, and other
         },
         {.workers = workers});
     CHECK(right);
+}
+
+// Another child has been told of the time limit; so a child that takes back a request of its own takes the limit's with it, and
+// the gather around it is not told of that any more.
+TEST_CASE("a gather of which a child has taken a passed time limit for its own ends all the same", "[gather][limit][cancel]") {
+    const watchdog guard{30s, "a child that takes back what is not its own"};
+    const bool passed = weft::run(
+        []() -> task<bool> {
+            std::atomic<bool> told = false;
+            auto const hears = [&]() -> task<> {
+                try {
+                    co_await weft::sleep(24h);
+                } catch (weft::cancelled const&) {
+                    told = true;
+                }
+            };
+            auto const takes_back = [&](int number) -> task<> {
+                if (number > 0) co_return;
+                while (!told) std::this_thread::yield();
+                weft::current_task().cancel();
+                weft::current_task().uncancel();
+            };
+            try {
+                auto const limit = co_await weft::timeout(10ms);
+                auto children = std::views::iota(0, 10) | std::views::transform(takes_back);
+                co_await weft::gather(hears(), weft::gather(children, {.limit = 1}));
+            } catch (weft::timeout_error const&) {
+                co_return true;
+            }
+            co_return false;
+        },
+        {.workers = 2});
+    CHECK(passed);
 }
 
 TEST_CASE("a limit of nothing is refused", "[gather][limit][misuse]") {

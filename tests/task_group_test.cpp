@@ -10,6 +10,7 @@
 #include <chrono>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -388,4 +389,115 @@ task<bool> fail_in_a_passed_limit() {
 TEST_CASE("a group that fails in a passed limit leaves no cancellation behind it", "[task_group][cancel]") {
     const watchdog guard{10s, "a group that fails in a passed limit"};
     CHECK(run_paused(1, fail_in_a_passed_limit));
+}
+
+namespace {
+
+// Counts how often the next awaits throw `cancelled`.
+task<int> told_in_the_next_awaits() {
+    int told = 0;
+    for (int await = 0; await < 3; ++await) try {
+            co_await weft::yield();
+        } catch (weft::cancelled const&) {
+            ++told;
+        }
+    co_return told;
+}
+
+task<> fails_when_cancelled() {
+    try {
+        co_await weft::sleep(24h);
+    } catch (weft::cancelled const&) {
+        throw std::runtime_error("late");
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a group that fails when a limit passes: an older request is not told again", "[task_group][cancel]") {
+    const watchdog guard{30s, "a group, a limit, and an old request"};
+    bool const within_another_limit = GENERATE(false, true);
+    auto const tidies = [&]() -> task<int> {
+        int told = 0;
+        try {
+            auto const limit = co_await weft::timeout(1s);
+            auto const body = [](task_group& group) -> task<> {
+                group.spawn(fails_when_cancelled());
+                co_return;
+            };
+            try {
+                co_await weft::with_task_group(body);
+            } catch (weft::exception_group const&) {
+            }
+            // Inside the limit it is told once more.
+            try {
+                co_await weft::yield();
+            } catch (weft::timeout_error const&) {
+                told += 10;
+            }
+        } catch (weft::timeout_error const&) {
+            told += 100;
+        }
+        co_return told + co_await told_in_the_next_awaits();
+    };
+    auto const leaves_at_once = [&]() -> task<int> {
+        try {
+            auto const body = [](task_group& group) -> task<> {
+                group.spawn(fails_when_cancelled());
+                co_return;
+            };
+            co_await weft::wait_for(weft::with_task_group(body), 1s);
+        } catch (weft::exception_group const&) {
+        }
+        co_return co_await told_in_the_next_awaits();
+    };
+    auto const told = run_paused(1, [&]() -> task<std::pair<int, int>> {
+        auto working = weft::spawn([&]() -> task<std::pair<int, int>> {
+            std::pair<int, int> found;
+            // That has passed, and has been told, before the group begins.
+            auto const outer = co_await weft::timeout(within_another_limit ? 1h : 24h);
+            try {
+                co_await weft::sleep(12h);
+            } catch (weft::timeout_error const&) {
+            } catch (weft::cancelled const&) {
+            }
+            found.first = co_await tidies();
+            found.second = co_await leaves_at_once();
+            co_return found;
+        });
+        if (!within_another_limit) {
+            co_await weft::sleep(1min);
+            working.cancel();
+        }
+        co_return co_await working;
+    });
+    CHECK(told.first == 10);
+    CHECK(told.second == 0);
+}
+
+TEST_CASE("a group that fails when it was cancelled tells so, also where a limit passes then", "[task_group][cancel]") {
+    const watchdog guard{30s, "a group, a request, and a limit"};
+    int const told = weft::run([]() -> task<int> {
+        auto working = weft::spawn([]() -> task<int> {
+            try {
+                auto limit = co_await weft::timeout(std::nullopt);
+                auto const body = [&](task_group&) -> task<> {
+                    try {
+                        co_await weft::sleep(24h);
+                    } catch (weft::cancelled const&) {
+                        limit.reschedule(weft::now());
+                        while (!limit.expired()) std::this_thread::yield();  // the other worker's timer
+                        throw std::runtime_error("late");
+                    }
+                };
+                co_await weft::with_task_group(body);
+            } catch (weft::exception_group const&) {
+            }
+            co_return co_await told_in_the_next_awaits();
+        });
+        co_await weft::sleep(10ms);
+        working.cancel();
+        co_return co_await working;
+    }, {.workers = 2});
+    CHECK(told == 1);
 }

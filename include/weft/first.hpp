@@ -42,15 +42,11 @@ public:
     }
 
     [[nodiscard]] bool cancelled_around() const noexcept { return scope_.cancelled_around(); }
-    // Once all have ended: whether the race was asked to end, and has no result for that. `interrupted`: who waits for it has caught
-    // `cancelled`, perhaps only because the winner has woken it. Nobody has won where all have ended cancelled since they were asked;
-    // that need not have been told to who waits, which may not have suspended, and it may have been taken back since.
-    [[nodiscard]] bool ends_cancelled(bool interrupted) const noexcept {
-        return !won_.load(std::memory_order_relaxed) || (interrupted && scope_.cancelled_around());
-    }
-    // Else: there is a winner.
+    // Once all have ended. There need not be a winner where all have ended cancelled since they were asked to end. Who waits may not
+    // have been told of that: then it has not suspended, and is told at its next await, as behind any task that was cancelled.
     Result take() {
         if (exception_) std::rethrow_exception(exception_);
+        if (!result_) throw cancelled();
         return std::move(*result_);
     }
 
@@ -77,7 +73,7 @@ task<> take_part(task<Value> runner, race<Result>& all, Finish finish) {
         }
     } catch (cancelled const&) {
         // Where all have been asked to end, nobody wins by it; the others need not be asked again.
-        if (!all.cancelled_around() && all.win()) all.fail(std::current_exception());
+        if (first || (!all.cancelled_around() && all.win())) all.fail(std::current_exception());
     } catch (...) {
         if (first || all.win()) all.fail(std::current_exception());
     }
@@ -96,7 +92,7 @@ task<std::variant<element_t<false, Values>...>> first_of(std::index_sequence<Ind
     } catch (cancelled const&) {
         interrupted = true;  // by the winner, or from outside
     }
-    if (all.ends_cancelled(interrupted)) throw_cancelled();
+    if (interrupted && all.cancelled_around()) throw_cancelled();
     co_return all.take();
 }
 
@@ -123,7 +119,7 @@ task<indexed_t<Value>> first_of(std::vector<task<Value>> runners) {
     } catch (cancelled const&) {
         interrupted = true;
     }
-    if (all.ends_cancelled(interrupted)) throw_cancelled();
+    if (interrupted && all.cancelled_around()) throw_cancelled();
     co_return all.take();
 }
 

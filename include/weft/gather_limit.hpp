@@ -80,6 +80,7 @@ public:
 
     // Once all that run have ended: whether there are others that do not begin, because this has been cancelled.
     [[nodiscard]] bool interrupted() noexcept { return std::exchange(interrupted_, false); }
+    [[nodiscard]] bool cancelled_around() const noexcept { return scope_.cancelled_around(); }
 
     // Once all have ended, and none of them by an exception.
     results_vector results() {
@@ -162,6 +163,8 @@ task<typename limited_gather<ReturnExceptions, View>::results_vector> gather_lim
         if (!all.interrupted()) break;
         // Nobody has been told yet, because nobody has suspended.
         co_await yield();
+        // Or it has been counted as told already: a child has taken it back for its own.
+        if (all.cancelled_around()) throw_cancelled();
     }
     co_return all.results();
 }

@@ -98,8 +98,8 @@ public:
     // Whether it has ended by weft::cancelled.
     [[nodiscard]] bool cancelled() const { return done() && checked().state.was_cancelled; }
     // How many times it was asked, less those that uncancel took back; this returns how many are left. Whoever takes a request back
-    // has dealt with it: where none is left, one that has not come to the task yet does not come any more, if it is the task itself
-    // that calls.
+    // has dealt with it: where none is left, one that has not come to the coroutine yet does not come any more, if it is one of the
+    // task itself that calls. In a gather, others of its children may still be told.
     [[nodiscard]] int cancelling() const { return detail::cancelling(checked()); }
     int uncancel() { return detail::uncancel(checked()); }
 

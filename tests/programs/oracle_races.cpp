@@ -38,15 +38,13 @@ alternatives oracle::first(node const& one, place const& here) {
         each_subset(by_then.perhaps, [&](request_set some) {
             request_set const told = by_then.certainly | some;
             sum.seen = here.seen | told;
-            // Whoever is first, that all have been cancelled is what comes of it.
-            if (told != 0)
+            // Whoever is first, that all have been cancelled is what comes of it; also by what they awaited, where nobody is told.
+            if (told != 0 || !winner)
                 sum.came_to = outcome::failure(code_cancelled);
-            else if (winner && winner->came_to.failed)
+            else if (winner->came_to.failed)
                 sum.came_to = winner->came_to;
-            else if (winner)
-                sum.came_to = outcome::of(mix(mix(start_of(one), index), winner->came_to.data));
             else
-                return;
+                sum.came_to = outcome::of(mix(mix(start_of(one), index), winner->came_to.data));
             result.add(sum);
         });
     };

@@ -13,9 +13,17 @@ WEFT_API WEFT_NOIPA void leave_scope(inner_scope& scope) noexcept;
 WEFT_API WEFT_NOIPA void cancel_scope(inner_scope& scope) noexcept;
 // Whether it has been asked from around the scope, since it was entered, to cancel what is in it.
 [[nodiscard]] WEFT_API bool cancelled_around(inner_scope const& scope) noexcept;
-// The coroutine that runs here has been cancelled and will not say so: its next await is told again.
-WEFT_API WEFT_NOIPA void cancel_again() noexcept;
-// The coroutine that runs here says that it has been cancelled: what has been asked by now does not come to its next await, too.
+// Such a request of which the coroutine has been told that has entered the scope and runs here.
+struct told_request {
+    bool any = false;
+    inner_scope* scope = nullptr;  // whose it is; null: the task's
+};
+[[nodiscard]] WEFT_API WEFT_NOIPA told_request told_around(inner_scope const& scope) noexcept;
+// Where the scope has been left: the coroutine will not say that it has been told. Its next await is told again, as long as it is
+// in what the request was for.
+WEFT_API WEFT_NOIPA void tell_again(told_request request) noexcept;
+// The coroutine that runs here says that it has been cancelled: what has been asked by now does not come to its next await, too. Only
+// by one that runs from the loop: on the stack of a gather's fork its siblings would be taken for told.
 [[noreturn]] WEFT_API WEFT_NOIPA void throw_cancelled();
 
 // A local variable of a coroutine.
@@ -28,6 +36,7 @@ public:
 
     void cancel() noexcept { cancel_scope(scope_); }
     [[nodiscard]] bool cancelled_around() const noexcept { return detail::cancelled_around(scope_); }
+    [[nodiscard]] told_request told_around() const noexcept { return detail::told_around(scope_); }
     // `cancelled` has come to who waits in it: from around, and not (only) by cancel()?
     [[nodiscard]] bool told_from_around() const noexcept {
         return cancelled_around() || scope_.requests.load(std::memory_order_relaxed) == 0;

@@ -19,7 +19,7 @@ namespace weft::detail {
 struct group_end {
     std::vector<std::exception_ptr> failures;
     bool interrupted = false;
-    bool cancelled_around = false;
+    told_request told;  // from around the group
 
     WEFT_API void throw_failures();
 };

@@ -52,8 +52,9 @@ struct inner_scope {
     std::atomic<request_count> delivered{0};  // of these, to the coroutines inside. relaxed: read when these have ended
     // Of a time limit; written with the task's suspensions locked.
     time_limit* limit = nullptr;
-    bool limit_started = false;  // its timer is armed, or was
-    bool binds = false;          // it is a bound_scope (context_var.hpp)
+    request_count task_requests = 0;  // of outer_requests, how many were of the task and had come to that coroutine
+    bool limit_started = false;       // its timer is armed, or was
+    bool binds = false;               // it is a bound_scope (context_var.hpp)
 };
 
 inline promise_base* scope_ref::task() const noexcept {

@@ -250,6 +250,20 @@ TEST_CASE("group: a limit around it passes", "[model][group][around]") {
             [&] { scene.house.fire_timers(1); });
         model::check(scene.failures() <= 1, "the failure is told, or the limit");
     });
+    verify_tasks(bounded("the body is told of a request, and fails || limit", 2), [] {
+        scene scene(
+            [](task_group&, trails& of) -> task<> {
+                try {
+                    co_await sleeps_for_ever(of[0]);
+                } catch (weft::cancelled const&) {
+                    throw failure{};
+                }
+            },
+            true);
+        bool const asked = scene.cancel_owner(0);
+        scene.run([&] { scene.house.run_oldest(0); }, [&] { scene.house.fire_timers(1); });
+        model::check(asked && scene.failures(asked) == 1, "the failure is told");
+    });
 }
 
 TEST_CASE("group: who has made it is cancelled", "[model][group]") {
