@@ -35,15 +35,23 @@ std::uint32_t open_requests_around(inner_scope const& scope) noexcept {
     return sum + static_cast<std::uint32_t>(cancelling(*around.task()));
 }
 
-// Of the requests that a coroutine has seen, those of the task itself that nobody has taken back. Too few by those of scopes of
-// which only others in them have been told.
-request_count seen_of_task(scope_ref scope, request_count seen) noexcept {
-    unsigned rest = seen;
-    for (inner_scope const* inner = scope.inner(); inner; inner = scope.inner()) {
-        rest -= inner->delivered.load(std::memory_order_relaxed);
+told_so_far told_of(scope_ref scope, request_count seen) noexcept {
+    told_so_far told;
+    told.open = static_cast<request_count>(seen - scope.task()->taken_back.load(std::memory_order_relaxed));
+    unsigned of_task = told.open;
+    std::uint32_t bit = 1;
+    for (inner_scope const* inner = scope.inner(); inner; inner = scope.inner(), bit <<= 1) {
+        request_count const delivered = inner->delivered.load(std::memory_order_relaxed);
+        of_task -= delivered;
+        if (delivered != 0) told.of_scopes |= bit;
         scope = inner->outer;
     }
-    return static_cast<request_count>(rest - scope.task()->taken_back.load(std::memory_order_relaxed));
+    told.of_task = static_cast<request_count>(of_task);
+    return told;
+}
+
+bool more(request_count now, request_count before) noexcept {
+    return static_cast<std::int16_t>(now - before) > 0;
 }
 
 }  // namespace
@@ -93,25 +101,26 @@ bool cancelled_around(inner_scope const& scope) noexcept {
     return open_requests_around(scope) > scope.outer_requests;
 }
 
-told_request told_around(inner_scope const& scope) noexcept {
+told_so_far told_here() noexcept {
     WEFT_COMPILER_BARRIER();
-    // Counted as by enter: what has come to the coroutine, and has not been taken back. What has not come does not matter.
-    auto const seen = static_cast<request_count>(this_worker->seen - scope.delivered.load(std::memory_order_relaxed));
-    auto const open = static_cast<request_count>(seen - scope.task->taken_back.load(std::memory_order_relaxed));
-    if (static_cast<std::int16_t>(open - scope.outer_requests) <= 0) return {};
-    bool const of_task = static_cast<std::int16_t>(seen_of_task(scope.outer, seen) - scope.task_requests) > 0;
-    // Else of the innermost scope that has one and since whose beginning nothing has been asked from around it; or, where such a
-    // request came before this scope began, the outermost that has one.
-    inner_scope* asked = nullptr;
-    scope_ref around = scope.outer;
-    for (inner_scope* inner = around.inner(); inner; inner = around.inner()) {
-        if (inner->delivered.load(std::memory_order_relaxed) != 0) {
-            asked = inner;
-            if (!cancelled_around(*inner)) return {.any = true, .scope = inner};
-        }
-        around = inner->outer;
+    worker const& here = *this_worker;
+    return told_of(here.scope, here.seen);
+}
+
+told_request told_since(told_so_far const& before, inner_scope const& entered) noexcept {
+    WEFT_COMPILER_BARRIER();
+    unsigned const seen = this_worker->seen - unsigned{entered.delivered.load(std::memory_order_relaxed)};
+    told_so_far const now = told_of(entered.outer, static_cast<request_count>(seen));
+    if (!more(now.open, before.open)) return {};
+    told_request told{.any = true};
+    if (more(now.of_task, before.of_task)) return told;
+    std::uint32_t left = now.of_scopes & ~before.of_scopes;
+    scope_ref scope = entered.outer;
+    for (inner_scope* inner = scope.inner(); inner && left != 0; inner = scope.inner(), left >>= 1) {
+        if (left & 1) told.scope = inner;
+        scope = inner->outer;
     }
-    return {.any = true, .scope = of_task ? nullptr : asked};
+    return told;
 }
 
 void tell_again(told_request request) noexcept {
@@ -130,7 +139,6 @@ void enter(worker& here, inner_scope& scope, void* frame) noexcept {
     std::uint32_t const open = open_requests_around(scope);
     std::uint32_t const unseen = static_cast<request_count>(requests_in(here.scope) - here.seen);
     scope.outer_requests = open - std::min(open, unseen);
-    scope.task_requests = seen_of_task(here.scope, here.seen);
     here.scope = scope_ref(&scope);
 }
 
@@ -159,24 +167,14 @@ void leave_scope(inner_scope& scope) noexcept {
 
 namespace {
 
-// The limits that a coroutine has made.
-enum class own_limits : std::uint8_t {
-    open,
-    passed,
-    passed_and_cancelled,  // and of each that has passed, what is around it has been cancelled, too
-};
-
-own_limits look_at_own_limits(scope_ref scope, promise_base& coroutine) noexcept {
+// Whether a limit that this coroutine has made has passed, and nothing has been asked from outside it meanwhile.
+bool own_limit_passed(scope_ref scope, promise_base& coroutine) noexcept {
     void* const frame = handle_of(coroutine).address();
-    own_limits seen = own_limits::open;
     for (inner_scope const* inner = scope.inner(); inner; inner = scope.inner()) {
-        if (inner->frame == frame && inner->requests.load(std::memory_order_relaxed) != 0) {
-            if (!cancelled_around(*inner)) return own_limits::passed;
-            seen = own_limits::passed_and_cancelled;
-        }
+        if (inner->frame == frame && inner->requests.load(std::memory_order_relaxed) != 0 && !cancelled_around(*inner)) return true;
         scope = inner->outer;
     }
-    return seen;
+    return false;
 }
 
 [[noreturn]] WEFT_NOINLINE void throw_timeout() {
@@ -185,7 +183,7 @@ own_limits look_at_own_limits(scope_ref scope, promise_base& coroutine) noexcept
 
 [[noreturn]] WEFT_NOINLINE void deliver(worker& here, promise_base& to) {
     here.seen = note_delivery(here.scope);
-    if (look_at_own_limits(here.scope, to) == own_limits::passed) throw_timeout();
+    if (own_limit_passed(here.scope, to)) throw_timeout();
     // That it is no timeout may be due to what has come since: with that told, too.
     throw_cancelled();
 }
@@ -220,11 +218,7 @@ void rethrow_to(promise_base& awaiting, std::exception_ptr const& exception) {
     WEFT_COMPILER_BARRIER();
     worker& here = *this_worker;
     if (!exception) deliver(here, awaiting);
-    own_limits const limits = look_at_own_limits(here.scope, awaiting);
-    if (limits == own_limits::open || !is_cancelled(exception)) std::rethrow_exception(exception);
-    if (limits == own_limits::passed) throw_timeout();
-    // What was awaited may have been told of the limit alone; then this tells of the rest.
-    if (!here.child_of_fork) here.seen = note_delivery(here.scope);
+    if (own_limit_passed(here.scope, awaiting) && is_cancelled(exception)) throw_timeout();
     std::rethrow_exception(exception);
 }
 

@@ -97,7 +97,7 @@ void group_core::release(promise_base* child) noexcept {
 }
 
 group_end group_core::close() noexcept {
-    return {std::move(failures_), interrupted_, scope_.told_around()};
+    return {std::move(failures_), interrupted_, scope_.told_since(before_)};
 }
 
 void group_end::throw_failures() {

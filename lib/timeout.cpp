@@ -137,16 +137,18 @@ void timeout_scope::reschedule(std::optional<time_point> when) {
     detail::worker& here = *detail::this_worker;
     std::int64_t const deadline = when ? detail::saturated_nanoseconds(when->time_since_epoch()) : detail::forever;
     detail::time_limit* const limit = detail::make_limit(scope_, deadline);
+    bool moved = false;
     {
         detail::suspension_list::guard const list(scope_.task->suspensions);
-        if (!expired() && detail::stop_limit(here.pool().timers, scope_)) {
+        moved = !expired() && detail::stop_limit(here.pool().timers, scope_);
+        if (moved) {
             scope_.limit = limit;
             scope_.limit_started = false;
-            // Perhaps some wait already, in other branches of a gather.
+            // Perhaps some wait already, in other branches of a gather, and this one goes on computing.
             detail::start_limits(here, detail::scope_ref(&scope_));
-            return;
         }
     }
+    if (moved) return here.watch_time();
     detail::free_limit(limit);
     throw invalid_state("weft::timeout_scope: the limit has passed and cannot be moved any more; make another one");
 }

@@ -107,8 +107,10 @@ public:
     // must_give_way has answered true since the loop had the thread.
     [[nodiscard]] bool giving_way() const noexcept { return giving_way_; }
 
-    // This worker has armed a timer: before its next job it sees to it that time is kept.
+    // This worker has armed a timer: before its next job it sees to it that time is kept; or at once, by watch_time, where what runs
+    // on it does not suspend by that.
     void armed_timer() noexcept;
+    void watch_time() noexcept;
 
     [[nodiscard]] scheduler& pool() const noexcept { return pool_; }
     [[nodiscard]] unsigned index() const noexcept { return index_; }
@@ -166,7 +168,6 @@ private:
     WEFT_ALWAYS_INLINE void run(job next) noexcept;
     [[nodiscard]] WEFT_NOINLINE bool go_on_with_child(job child) noexcept;
     [[nodiscard]] WEFT_NOINLINE bool look_up() noexcept;
-    void watch_time() noexcept;
     [[nodiscard]] WEFT_ALWAYS_INLINE job next_job() noexcept;
     [[nodiscard]] inline job own_job() noexcept;
     [[nodiscard]] job job_of_others() noexcept;

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -478,15 +479,17 @@ TEST_CASE("a group that fails when a limit passes: an older request is not told 
 TEST_CASE("a group that fails when it was cancelled tells so, also where a limit passes then", "[task_group][cancel]") {
     const watchdog guard{30s, "a group, a request, and a limit"};
     int const told = weft::run([]() -> task<int> {
-        auto working = weft::spawn([]() -> task<int> {
+        std::atomic<bool> begun = false;
+        auto working = weft::spawn([&]() -> task<int> {
             try {
                 auto limit = co_await weft::timeout(std::nullopt);
                 auto const body = [&](task_group&) -> task<> {
                     try {
+                        begun = true;
                         co_await weft::sleep(24h);
                     } catch (weft::cancelled const&) {
                         limit.reschedule(weft::now());
-                        while (!limit.expired()) std::this_thread::yield();  // the other worker's timer
+                        while (!limit.expired()) std::this_thread::yield();  // by the other worker
                         throw std::runtime_error("late");
                     }
                 };
@@ -495,9 +498,45 @@ TEST_CASE("a group that fails when it was cancelled tells so, also where a limit
             }
             co_return co_await told_in_the_next_awaits();
         });
-        co_await weft::sleep(10ms);
+        while (!begun) co_await weft::yield();
         working.cancel();
         co_return co_await working;
     }, {.workers = 2});
     CHECK(told == 1);
+}
+
+TEST_CASE("a group that fails when an inner limit passes: an outer one is not told again", "[task_group][cancel]") {
+    const watchdog guard{30s, "a group in two limits"};
+    bool const cancelled_between = GENERATE(false, true);
+    int const told = run_paused(1, [&]() -> task<int> {
+        auto working = weft::spawn([]() -> task<int> {
+            auto const outer = co_await weft::timeout(1h);
+            {
+                auto const inner = co_await weft::timeout(10h);
+                for (int await = 0; await < 2; ++await) try {
+                        co_await weft::sleep(await == 0 ? 3h : 1h);
+                    } catch (weft::timeout_error const&) {
+                    } catch (weft::cancelled const&) {
+                    }
+                try {
+                    auto const body = [](task_group& group) -> task<> {
+                        group.spawn(fails_when_cancelled());
+                        co_return;
+                    };
+                    co_await weft::with_task_group(body);
+                    co_return -1;
+                } catch (weft::exception_group const&) {
+                }
+            }
+            try {
+                co_return co_await told_in_the_next_awaits();
+            } catch (weft::timeout_error const&) {
+                co_return 100;
+            }
+        });
+        co_await weft::sleep(90min);
+        if (cancelled_between) working.cancel();
+        co_return co_await working;
+    });
+    CHECK(told == 0);
 }

@@ -838,6 +838,35 @@ TEST_CASE("a limit that is moved holds for those who wait already, though nobody
     CHECK(elapsed == 3s);
 }
 
+// The other worker sleeps meanwhile, until tomorrow.
+TEST_CASE("a limit that is moved by who goes on computing holds for those who wait", "[timeout][reschedule]") {
+    watchdog const guard(30s, "moved by who computes");
+    bool const passed = weft::run([]() -> task<bool> {
+        std::atomic<int> heard = 0;
+        auto const waits = [&]() -> task<> {
+            try {
+                co_await weft::sleep(24h);
+            } catch (weft::cancelled const&) {
+                ++heard;
+            }
+        };
+        auto const moves = [&](weft::timeout_scope& limit) -> task<> {
+            co_await weft::sleep(10ms);
+            std::this_thread::sleep_for(10ms);  // the other worker has nothing to do, and falls asleep
+            limit.reschedule(weft::now() + 1ms);
+            while (heard == 0) std::this_thread::yield();
+        };
+        try {
+            auto limit = co_await weft::timeout(std::nullopt);
+            co_await weft::gather(waits(), moves(limit));
+        } catch (weft::timeout_error const&) {
+            co_return heard == 1;
+        }
+        co_return false;
+    }, {.workers = 2});
+    CHECK(passed);
+}
+
 TEST_CASE("a limit that has passed cannot be moved", "[timeout][reschedule][misuse]") {
     watchdog const guard(10s, "passed");
     auto const body = []() -> task<bool> {

@@ -140,7 +140,7 @@ task<Value> run_group_body(Body body) {
 //   Result:        what the body returned.
 //   Resumes on:    a worker of the runtime.
 //   Cancellation:  a cancellation point: cancels the body and all tasks, and waits for them. If some of them fail then, that comes,
-//                  and the next await of the cancelled coroutine throws `cancelled`.
+//                  and the next await is told again that it is cancelled, or that its time limit has passed, inside that limit.
 //   Throws:        exception_group; `cancelled` where it was cancelled, or the body has thrown it.
 //   Must outlive:  nothing: the body, and what it captures, live until all have ended.
 template <class Body>

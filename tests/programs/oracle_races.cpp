@@ -33,12 +33,20 @@ alternatives oracle::first(node const& one, place const& here) {
             sum.at = std::max(sum.at, each->at);
             sum.did.both(each->did);
         }
+        // Without a winner all have ended since they were asked to.
+        auto const asked = [&](alternative const* each) {
+            arrived const by_its_end = arrived_at(here, each->at);
+            return (by_its_end.certainly | by_its_end.perhaps) != 0;
+        };
+        if (!winner && !std::ranges::all_of(all, asked)) return;
         arrived by_then = arrived_at(here, sum.at);
-        if (sum.at == here.at) by_then = {0, by_then.certainly | by_then.perhaps};
+        bool const at_once = sum.at == here.at;  // then nobody need be told of it
+        if (at_once) by_then = {0, by_then.certainly | by_then.perhaps};
         each_subset(by_then.perhaps, [&](request_set some) {
             request_set const told = by_then.certainly | some;
+            if (told == 0 && !winner && !at_once) return;
             sum.seen = here.seen | told;
-            // Whoever is first, that all have been cancelled is what comes of it; also by what they awaited, where nobody is told.
+            // Whoever is first, that all have been cancelled is what comes of it.
             if (told != 0 || !winner)
                 sum.came_to = outcome::failure(code_cancelled);
             else if (winner->came_to.failed)

@@ -61,6 +61,7 @@ private:
     void keep(promise_base& child) noexcept;
     void cancel_children() noexcept;
 
+    told_so_far const before_ = told_here();
     entered_scope scope_;
     // Recursive: what a task leaves behind when it is cancelled may try to spawn in its destructor, and is told that it cannot.
     std::recursive_mutex mutex_;

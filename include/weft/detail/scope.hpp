@@ -49,12 +49,13 @@ struct inner_scope {
     void* frame = nullptr;             // of the coroutine that has entered it
     std::uint32_t outer_requests = 0;  // how many had been made around it, and not been taken back, when it was entered
     std::atomic<request_count> requests{0};   // written with the task's suspensions locked
-    std::atomic<request_count> delivered{0};  // of these, to the coroutines inside. relaxed: read when these have ended
+    // Of these, to the coroutines inside. relaxed: who is told writes it, and children of a gather may be told at the same time; who
+    // leaves the scope reads it when these have ended.
+    std::atomic<request_count> delivered{0};
     // Of a time limit; written with the task's suspensions locked.
     time_limit* limit = nullptr;
-    request_count task_requests = 0;  // of outer_requests, how many were of the task and had come to that coroutine
-    bool limit_started = false;       // its timer is armed, or was
-    bool binds = false;               // it is a bound_scope (context_var.hpp)
+    bool limit_started = false;  // its timer is armed, or was
+    bool binds = false;          // it is a bound_scope (context_var.hpp)
 };
 
 inline promise_base* scope_ref::task() const noexcept {

@@ -73,8 +73,6 @@ weft_seeded_bug(tasks_model NAME limit_not_waited_for PART limit FILE lib/timeou
     REPLACE "!= time_limit::stage::passed) std::this_thread::yield();" BY "== time_limit::stage::open) std::this_thread::yield();")
 weft_seeded_bug(tasks_model NAME told_in_place_of_a_limit_and_again PART limit FILE lib/cancellation.cpp
     REPLACE "    throw_cancelled();" BY "    throw cancelled();" FINDS "told so, once")
-weft_seeded_bug(tasks_model NAME told_below_in_place_of_a_limit_and_again PART limit FILE lib/cancellation.cpp
-    REPLACE "    if (!here.child_of_fork) here.seen = note_delivery(here.scope);" BY "" FINDS "told so, once")
 
 weft_seeded_bug(tasks_model NAME no_light_fence_at_spawn PART spawn FILE lib/spawn.cpp
     REPLACE "    asymmetric_fence::light();
@@ -108,7 +106,7 @@ weft_seeded_bug(tasks_model NAME taken_back_is_no_winner PART first_taken_back F
     REPLACE "        if (!result_) throw cancelled();" BY "")
 weft_seeded_bug(tasks_model NAME not_told_is_no_winner PART first_not_told FILE include/weft/first.hpp SEEN_BY tasks/completions_model.cpp
     REPLACE "        if (!result_) throw cancelled();" BY "")
-# The same as told_and_told_again: both who call it need it.
+# The same as told_and_told_again, for another one who calls it.
 weft_seeded_bug(tasks_model NAME told_and_told_again_by_first PART completions FILE lib/cancellation.cpp
     REPLACE "    here.seen = note_delivery(here.scope);
     throw cancelled();" BY "    static_cast<void>(here);
@@ -135,7 +133,7 @@ weft_seeded_bug(tasks_model NAME spawned_when_the_others_are_cancelled PART spaw
 weft_seeded_bug(tasks_model NAME request_not_told_behind_a_failure PART group FILE lib/task_group.cpp
     REPLACE "    if (told.any) tell_again(told);" BY "" FINDS "is told so, once")
 weft_seeded_bug(tasks_model NAME told_again_what_is_still_to_come PART around FILE lib/task_group.cpp
-    REPLACE "scope_.told_around()};" BY "{.any = scope_.cancelled_around()}};" FINDS "is told so, once")
+    REPLACE "scope_.told_since(before_)};" BY "{.any = scope_.cancelled_around()}};" FINDS "is told so, once")
 weft_seeded_bug(tasks_model NAME told_by_a_limit_that_is_left PART around FILE lib/cancellation.cpp
     REPLACE "    --this_worker->seen;" BY "    if (requests_in(this_worker->scope) != this_worker->seen) return;
     --this_worker->seen;" FINDS "is told so, once")
