@@ -261,8 +261,9 @@ runtime::~runtime() {
         std::terminate();
     }
     if (!core_->deadlock().empty()) {
-        core_->threads.stop();
+        // In this order: its tasks have not ended, and one that still runs may have functions called.
         core_->pool.stop();
+        core_->threads.stop();
         core_->living->leave_clock();
         core_->pool.entrance.shrink();  // oneTBB notes its pages where a leak checker does not look
         // Its tasks refer to it, and to each other. Kept in reach, so that nobody takes them for a leak.

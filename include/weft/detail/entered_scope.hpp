@@ -16,25 +16,27 @@ WEFT_API WEFT_NOIPA void cancel_scope(inner_scope& scope) noexcept;
 // Whether it has been asked from around the scope, since it was entered, to cancel what is in it.
 [[nodiscard]] WEFT_API bool cancelled_around(inner_scope const& scope) noexcept;
 
-// What a coroutine has been told of that has not been taken back.
+// Which requests to cancel have come to a coroutine, without those that were taken back.
 struct told_so_far {
-    request_count open = 0;       // how many requests there are of which it has been told
-    request_count of_task = 0;    // and of these, how many of the task itself
-    std::uint32_t of_scopes = 0;  // in which scopes there are any: a bit for each, the innermost is the lowest. Of 32 of them
+    request_count open = 0;       // how many
+    request_count of_task = 0;    // how many of these were of the task itself
+    std::uint32_t of_scopes = 0;  // the scopes that have one, a bit for each; the lowest bit is the innermost of at most 32
 };
-// By the coroutine that runs here, before it enters a scope.
+// To the coroutine that runs here.
 [[nodiscard]] WEFT_API WEFT_NOIPA told_so_far told_here() noexcept;
+
 struct told_request {
     bool any = false;
-    inner_scope* scope = nullptr;  // whose it is, if it is not the task's; the outermost of several
+    inner_scope* scope = nullptr;  // whose it was, the outermost one's if there are several; null: the task's
 };
-// And in the scope: of which request from around it has it been told since?
+// What has come to it from around a scope in which it runs, since it asked for `before`, just before it entered that.
 [[nodiscard]] WEFT_API WEFT_NOIPA told_request told_since(told_so_far const& before, inner_scope const& entered) noexcept;
-// It has left the scope, and will not say so: its next await is told again, unless what the request was for has been left before.
+// It has left the scope and does not tell its caller of that request: the next await is told again, unless what the request was for
+// has been left by then.
 WEFT_API WEFT_NOIPA void tell_again(told_request request) noexcept;
 
-// The coroutine that runs here says that it has been cancelled: what has been asked by now does not come to its next await, too. Only
-// by one that runs from the loop: on the stack of a gather's fork its siblings would be taken for told.
+// The coroutine that runs here tells its caller that it has been cancelled: what has been asked by now does not come to its next
+// await, too. Only for one that runs from the loop; of one on the stack of a gather's fork, the siblings would count as told.
 [[noreturn]] WEFT_API WEFT_NOIPA void throw_cancelled();
 
 // A local variable of a coroutine.
