@@ -37,6 +37,7 @@ std::uint32_t open_requests_around(inner_scope const& scope) noexcept {
 
 // Of a coroutine that runs in `scope` and has seen so many. A scope's `delivered` is that of all children of a gather: to one that is
 // told later than another, too few seem to be the task's. That does no harm: such a scope is left when both have ended.
+// relaxed: what is taken back at this moment may count or not.
 told_so_far told_of(scope_ref scope, request_count seen) noexcept {
     told_so_far told;
     told.open = static_cast<request_count>(seen - scope.task()->taken_back.load(std::memory_order_relaxed));

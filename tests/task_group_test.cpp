@@ -412,6 +412,10 @@ task<> fails_when_cancelled() {
         throw std::runtime_error("late");
     }
 }
+task<> one_that_fails(task_group& group) {
+    group.spawn(fails_when_cancelled());
+    co_return;
+}
 
 }  // namespace
 
@@ -422,12 +426,8 @@ TEST_CASE("a group that fails when a limit passes: an older request is not told 
         int told = 0;
         try {
             auto const limit = co_await weft::timeout(1s);
-            auto const body = [](task_group& group) -> task<> {
-                group.spawn(fails_when_cancelled());
-                co_return;
-            };
             try {
-                co_await weft::with_task_group(body);
+                co_await weft::with_task_group(one_that_fails);
             } catch (weft::exception_group const&) {
             }
             // Inside the limit it is told once more.
@@ -443,11 +443,7 @@ TEST_CASE("a group that fails when a limit passes: an older request is not told 
     };
     auto const leaves_at_once = [&]() -> task<int> {
         try {
-            auto const body = [](task_group& group) -> task<> {
-                group.spawn(fails_when_cancelled());
-                co_return;
-            };
-            co_await weft::wait_for(weft::with_task_group(body), 1s);
+            co_await weft::wait_for(weft::with_task_group(one_that_fails), 1s);
         } catch (weft::exception_group const&) {
         }
         co_return co_await told_in_the_next_awaits();
@@ -519,11 +515,7 @@ TEST_CASE("a group that fails when an inner limit passes: an outer one is not to
                     } catch (weft::cancelled const&) {
                     }
                 try {
-                    auto const body = [](task_group& group) -> task<> {
-                        group.spawn(fails_when_cancelled());
-                        co_return;
-                    };
-                    co_await weft::with_task_group(body);
+                    co_await weft::with_task_group(one_that_fails);
                     co_return -1;
                 } catch (weft::exception_group const&) {
                 }
